@@ -1,0 +1,49 @@
+/* Tensor types: the numbers GGUF gives them, their block sizes, and conversion from and to float.
+ *
+ * Formats: facts of the GGUF specification and of ggml's published block layouts. A row of n elements must be
+ * a whole number of blocks.
+ */
+#ifndef AGLM_ENGINE_DTYPE_H
+#define AGLM_ENGINE_DTYPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Values are the ids in GGUF files. */
+enum aglm_dtype {
+    AGLM_F32 = 0,
+    AGLM_F16 = 1,
+    AGLM_Q4_0 = 2,
+    AGLM_Q8_0 = 8,
+    AGLM_Q6_K = 14,
+    AGLM_BF16 = 30,
+};
+
+struct aglm_dtype_info {
+    enum aglm_dtype type;
+    const char *name; /* as llama.cpp prints it: "f32" "f16" "q4_0" "q8_0" "q6_K" "bf16" */
+    unsigned block_elements;
+    unsigned block_bytes;
+    bool quantized;
+    /* dst: [n] floats; src: n/block_elements blocks. */
+    void (*to_float)(float *dst, const void *src, size_t n);
+    /* dst: n/block_elements blocks; src: [n] floats, finite. Deterministic. */
+    void (*from_float)(void *dst, const float *src, size_t n);
+};
+
+/* The description of a type by its GGUF id, or NULL if the engine does not know it. */
+const struct aglm_dtype_info *aglm_dtype_get(uint32_t gguf_id);
+/* By name, case ignored ("q4_0", "Q6_K"), or NULL. */
+const struct aglm_dtype_info *aglm_dtype_by_name(const char *name);
+/* Name for any GGUF type id ggml ever gave out, for error messages ("q3_K"); "type 99" style is the caller's
+ * business when NULL is returned. */
+const char *aglm_dtype_foreign_name(uint32_t gguf_id);
+
+float aglm_half_to_float(uint16_t h);
+/* Round to nearest even; overflow to infinity; NaN kept. */
+uint16_t aglm_float_to_half(float f);
+float aglm_bf16_to_float(uint16_t h);
+uint16_t aglm_float_to_bf16(float f);
+
+#endif

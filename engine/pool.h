@@ -1,0 +1,34 @@
+/* A fixed pool of threads that run one function together (fork and join).
+ *
+ * The caller is thread 0. Waiting threads spin briefly, then sleep, so that an idle pool uses no CPU.
+ */
+#ifndef AGLM_ENGINE_POOL_H
+#define AGLM_ENGINE_POOL_H
+
+#include "probes/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct aglm_pool;
+
+/* ith of n threads calls this; work is shared out by the callee, by ith or through aglm_pool_next. */
+typedef void (*aglm_pool_fn)(void *ctx, unsigned ith, unsigned n);
+
+/* n_threads >= 1. cpu_mask: bitmap (bit i of byte i/8) or NULL for no pinning; strict gives each thread one CPU of the mask in
+ * turn. While pinned, thread 0 is the caller itself, whose own affinity is changed on the first run and put back by
+ * destroy. -EINVAL when the mask names no CPU that this process may use. */
+int aglm_pool_create(struct aglm_pool **out, unsigned n_threads, const uint8_t *cpu_mask,
+                     size_t cpu_mask_bytes, bool strict, struct aglm_err *err);
+void aglm_pool_destroy(struct aglm_pool **pool);
+
+unsigned aglm_pool_threads(const struct aglm_pool *pool);
+/* Runs fn on all threads; returns when all have returned. Not reentrant. */
+void aglm_pool_run(struct aglm_pool *pool, aglm_pool_fn fn, void *ctx);
+/* A shared counter, 0 at the start of each run: the next piece of work, for uneven pieces. */
+size_t aglm_pool_next(struct aglm_pool *pool);
+/* What the threads' affinity reads back as: "0-1", or "0 | 1" when they differ. Into buf, cut to fit. */
+void aglm_pool_affinity(const struct aglm_pool *pool, char *buf, size_t size);
+
+#endif

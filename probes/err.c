@@ -1,0 +1,34 @@
+/* Error messages; see err.h. */
+#include "probes/err.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int aglm_err_set(struct aglm_err *err, int code, const char *fmt, ...)
+{
+    assert(code < 0);
+    if (!err)
+        return code;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+    va_end(ap);
+    err->code = code;
+    return code;
+}
+
+void aglm_err_prefix(struct aglm_err *err, const char *fmt, ...)
+{
+    if (!err)
+        return;
+    char old[sizeof(err->msg)];
+    memcpy(old, err->msg, sizeof(old));
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+    va_end(ap);
+    if (n >= 0 && (size_t)n < sizeof(err->msg))
+        snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", old);
+}
