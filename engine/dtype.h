@@ -1,7 +1,7 @@
 /* Tensor types: the numbers GGUF gives them, their block sizes, and conversion from and to float.
  *
- * Formats: facts of the GGUF specification and of ggml's published block layouts. A row of n elements must be
- * a whole number of blocks.
+ * Formats: facts of the GGUF specification and of ggml's published block layouts. A row of n
+ * elements must be a whole number of blocks.
  */
 #ifndef AGLM_ENGINE_DTYPE_H
 #define AGLM_ENGINE_DTYPE_H
@@ -36,9 +36,12 @@ struct aglm_dtype_info {
 const struct aglm_dtype_info *aglm_dtype_get(uint32_t gguf_id);
 /* By name, case ignored ("q4_0", "Q6_K"), or NULL. */
 const struct aglm_dtype_info *aglm_dtype_by_name(const char *name);
-/* Name for any GGUF type id ggml ever gave out, for error messages ("q3_K"); "type 99" style is the caller's
- * business when NULL is returned. */
+/* Name for any GGUF type id ggml ever gave out, for error messages ("q3_K"); "type 99" style is the
+ * caller's business when NULL is returned. */
 const char *aglm_dtype_foreign_name(uint32_t gguf_id);
+/* Elements and bytes of one block, for any type id that files of today may hold, run by the engine
+ * or not. Returns 0, or -ENOENT (outputs untouched). */
+int aglm_dtype_block(uint32_t gguf_id, unsigned *elements, unsigned *bytes);
 
 float aglm_half_to_float(uint16_t h);
 /* Round to nearest even; overflow to infinity; NaN kept. */
