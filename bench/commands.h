@@ -1,5 +1,5 @@
-/* The commands of aglm-bench. Each takes its own arguments (argv[0] is the command's name), prints results on
- * stdout and notes on stderr, and returns the exit code: 0 done, 1 error, 2 wrong usage.
+/* The commands of aglm-bench. Each takes its own arguments (argv[0] is the command's name), prints
+ * results on stdout and notes on stderr, and returns the exit code: 0 done, 1 error, 2 wrong usage.
  */
 #ifndef AGLM_BENCH_COMMANDS_H
 #define AGLM_BENCH_COMMANDS_H

@@ -1,8 +1,10 @@
-/* The record: everything about one finished (or broken-off) test. The one thing that crosses from measuring to reporting.
+/* The record: everything about one finished (or broken-off) test. The one thing that crosses from
+ * measuring to reporting.
  *
- * One struct and one JSON form (aglm_record_json / aglm_record_parse); the table, CSV, SQL, the store, plots and
- * pages read only this. Raw samples are kept; every rate is derived from them on the way out.
- * "Unknown" is NaN for doubles and NULL or "" with a reason beside it for text, never 0.
+ * One struct and one JSON form (aglm_record_json / aglm_record_parse); the table, CSV, SQL, the
+ * store, plots and pages read only this. Raw samples are kept; every rate is derived from them on
+ * the way out. "Unknown" is NaN for doubles and NULL or "" with a reason beside it for text, never
+ * 0.
  */
 #ifndef AGLM_BENCH_RECORD_H
 #define AGLM_BENCH_RECORD_H
@@ -18,12 +20,12 @@
 
 /* One repetition. All times in ns of the monotonic clock. */
 struct aglm_sample {
-    uint64_t prefill_ns;      /* the prompt's tokens, until its last logits; 0 when n_prompt is 0 */
-    uint64_t first_token_ns;  /* the first generated token; 0 when n_gen is 0 */
-    uint64_t *token_ns;       /* [n_token_ns] each further generated token */
-    size_t n_token_ns;        /* n_gen - 1, or 0 */
-    uint64_t total_ns;        /* the whole timed window: what llama-bench calls samples_ns */
-    uint64_t peak_rss_bytes;  /* of the process so far */
+    uint64_t prefill_ns;     /* the prompt's tokens, until its last logits; 0 when n_prompt is 0 */
+    uint64_t first_token_ns; /* the first generated token; 0 when n_gen is 0 */
+    uint64_t *token_ns;      /* [n_token_ns] each further generated token */
+    size_t n_token_ns;       /* n_gen - 1, or 0 */
+    uint64_t total_ns;       /* the whole timed window: what llama-bench calls samples_ns */
+    uint64_t peak_rss_bytes; /* of the process so far */
     struct aglm_conditions before, after;
 };
 
@@ -42,11 +44,13 @@ struct aglm_record {
     char cpu_info[128], gpu_info[128]; /* llama-bench's columns */
     char *profile_json;                /* aglm_profile_json() */
     /* model */
-    char model_path[512], model_name[128], model_type[64], arch[32], quantization[16], model_digest[33];
+    char model_path[512], model_name[128], model_type[64], arch[32], quantization[16],
+        model_digest[33];
     uint64_t model_size, model_n_params, bytes_per_token, load_ns;
     /* configuration */
     char backend[16], isa[16], cpu_mask[64], affinity[128], requantize[16];
-    uint32_t n_threads, n_batch, n_ubatch, n_prompt, n_gen, n_depth, repetitions; /* repetitions asked for */
+    uint32_t n_threads, n_batch, n_ubatch, n_prompt, n_gen, n_depth,
+        repetitions; /* repetitions asked for */
     uint64_t seed;
     bool cpu_strict, warmup;
     uint64_t delay_s;
@@ -69,19 +73,21 @@ char *aglm_record_json(const struct aglm_record *record);
 /* Fills an initialised record from JSON; -EINVAL names the field at fault. */
 int aglm_record_parse(struct aglm_record *record, const char *json, struct aglm_err *err);
 
-/* Figures derived from a record's samples; NaN where there is nothing to derive from. Speeds in tokens/s. */
+/* Figures derived from a record's samples; NaN where there is nothing to derive from. Speeds in
+ * tokens/s. */
 struct aglm_results {
-    double avg_ns, stddev_ns;      /* llama-bench's: mean and sample sd of total_ns */
-    double avg_ts, stddev_ts;      /* of 1e9 * (n_prompt + n_gen) / total_ns */
-    double median_ts, ci_low_ts, ci_high_ts; /* median and its 95% interval: order statistics from n >= 6, else
-                                                the range (and ci_is_range is true) */
+    double avg_ns, stddev_ns;                /* llama-bench's: mean and sample sd of total_ns */
+    double avg_ts, stddev_ts;                /* of 1e9 * (n_prompt + n_gen) / total_ns */
+    double median_ts, ci_low_ts, ci_high_ts; /* median and its 95% interval: order statistics from n
+                                                >= 6, else the range (and ci_is_range is true) */
     bool ci_is_range;
-    double prefill_ts;             /* median n_prompt / prefill_ns */
-    double decode_ts;              /* median over repetitions of (n_gen-1) / sum(token_ns), NaN if n_gen < 2 */
-    double ttft_ms;                /* median prefill_ns + first_token_ns */
-    double tpot_ms, tpot_p50_ms, tpot_p99_ms; /* per further token: mean of repetitions' medians; over all; p99 from >= 100 */
-    double cv_percent;             /* of ts */
-    double decode_gbps;            /* bytes_per_token * decode_ts / 1e9: weight bytes read per second */
+    double prefill_ts; /* median n_prompt / prefill_ns */
+    double decode_ts;  /* median over repetitions of (n_gen-1) / sum(token_ns), NaN if n_gen < 2 */
+    double ttft_ms;    /* median prefill_ns + first_token_ns */
+    double tpot_ms, tpot_p50_ms, tpot_p99_ms; /* per further token: mean of repetitions' medians;
+                                                 over all; p99 from >= 100 */
+    double cv_percent;                        /* of ts */
+    double decode_gbps; /* bytes_per_token * decode_ts / 1e9: weight bytes read per second */
     double peak_rss_bytes, others_cpu_percent_max;
 };
 void aglm_results_derive(struct aglm_results *out, const struct aglm_record *record);

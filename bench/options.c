@@ -1,0 +1,406 @@
+/* Parser of the run command's options: a table of options, one setter for each kind of value.
+ * Inputs: argv. Outputs: struct aglm_options with every default filled in.
+ * Refuses unknown options, missing values, values out of bounds, and llama-bench's options for what
+ * this engine does not do (unless the value asks for what it does anyway).
+ */
+#include "bench/options.h"
+
+#include "bench/cpumask.h"
+#include "bench/options_foreign.h"
+#include "engine/dtype.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int push_string(struct aglm_str_list *list, const char *text, size_t length,
+                       struct aglm_err *err)
+{
+    char **grown = realloc(list->values, (list->n + 1) * sizeof(*grown));
+    if (grown == NULL) {
+        return aglm_err_set(err, -ENOMEM, "out of memory");
+    }
+    list->values = grown;
+    grown[list->n] = strndup(text, length);
+    if (grown[list->n] == NULL) {
+        return aglm_err_set(err, -ENOMEM, "out of memory");
+    }
+    list->n++;
+    return 0;
+}
+
+static void finish_strings(struct aglm_str_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        free(list->values[i]);
+    }
+    free(list->values);
+    *list = (struct aglm_str_list){0};
+}
+
+typedef int (*check_fn)(const char *option, const char *item, struct aglm_err *err);
+
+/* Splits text at commas into list; each item must pass check. */
+static int add_strings(struct aglm_str_list *list, const char *option, const char *text,
+                       check_fn check, struct aglm_err *err)
+{
+    for (const char *p = text;; p++) {
+        size_t length = strcspn(p, ",");
+        if (length == 0) {
+            return aglm_err_set(err, -EINVAL, "%s: '%.40s' has an empty item", option, text);
+        }
+        int rc = list->n >= AGLM_RANGES_MAX_VALUES
+                     ? aglm_err_set(err, -EINVAL, "%s: too many values", option)
+                     : push_string(list, p, length, err);
+        if (rc == 0 && check != NULL) {
+            rc = check(option, list->values[list->n - 1], err);
+        }
+        if (rc < 0) {
+            return rc;
+        }
+        p += length;
+        if (*p == '\0') {
+            return 0;
+        }
+    }
+}
+
+static int check_quantize(const char *option, const char *item, struct aglm_err *err)
+{
+    if (strcmp(item, "none") == 0 || aglm_dtype_by_name(item) != NULL) {
+        return 0;
+    }
+    return aglm_err_set(
+        err, -EINVAL,
+        "%s: '%.40s' is no type of weights: give none, f32, f16, bf16, q8_0, q4_0 or q6_k", option,
+        item);
+}
+
+static int check_backend(const char *option, const char *item, struct aglm_err *err)
+{
+    if (strcmp(item, "cpu") == 0 || strcmp(item, "null") == 0) {
+        return 0;
+    }
+    return aglm_err_set(err, -EINVAL, "%s: '%.40s' is no backend: give cpu or null", option, item);
+}
+
+static int check_isa(const char *option, const char *item, struct aglm_err *err)
+{
+    static const char *const names[] = {"auto", "c", "avx2", "avx512"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(item, names[i]) == 0) {
+            return 0;
+        }
+    }
+    return aglm_err_set(err, -EINVAL,
+                        "%s: '%.40s' is no instruction set: give auto, c, avx2 or avx512", option,
+                        item);
+}
+
+static int check_mask(const char *option, const char *item, struct aglm_err *err)
+{
+    struct aglm_cpumask mask;
+    if (strlen(item) > 63) { /* what a record has room for */
+        return aglm_err_set(err, -EINVAL, "%s: '%.40s…' is longer than 63 characters", option,
+                            item);
+    }
+    return aglm_cpumask_parse(&mask, item, err);
+}
+
+static int set_model(struct aglm_options *o, const char *option, const char *v,
+                     struct aglm_err *err)
+{
+    return add_strings(&o->models, option, v, NULL, err);
+}
+
+static int set_quantize(struct aglm_options *o, const char *option, const char *v,
+                        struct aglm_err *err)
+{
+    return add_strings(&o->quantize, option, v, check_quantize, err);
+}
+
+static int set_backend(struct aglm_options *o, const char *option, const char *v,
+                       struct aglm_err *err)
+{
+    return add_strings(&o->backends, option, v, check_backend, err);
+}
+
+static int set_isa(struct aglm_options *o, const char *option, const char *v, struct aglm_err *err)
+{
+    return add_strings(&o->isas, option, v, check_isa, err);
+}
+
+static int set_mask(struct aglm_options *o, const char *option, const char *v, struct aglm_err *err)
+{
+    return add_strings(&o->cpu_masks, option, v, check_mask, err);
+}
+
+static int set_pg(struct aglm_options *o, const char *option, const char *v, struct aglm_err *err)
+{
+    struct aglm_u32_list pair = {0};
+    struct aglm_err ignored;
+    int rc = aglm_ranges_append(&pair, option, v, 0, AGLM_OPTIONS_MAX_TOKENS, &ignored);
+    if (rc < 0 || pair.n != 2 || (pair.values[0] == 0 && pair.values[1] == 0)) {
+        rc = aglm_err_set(
+            err, -EINVAL,
+            "%s: '%.40s' is no pair PROMPT,GEN such as 512,128 (0 to %u each, not both 0)", option,
+            v, AGLM_OPTIONS_MAX_TOKENS);
+        goto out;
+    }
+    struct aglm_prompt_gen *grown = realloc(o->pg, (o->n_pg + 1) * sizeof(*grown));
+    if (grown == NULL) {
+        rc = aglm_err_set(err, -ENOMEM, "out of memory");
+        goto out;
+    }
+    o->pg = grown;
+    o->pg[o->n_pg++] = (struct aglm_prompt_gen){pair.values[0], pair.values[1]};
+out:
+    aglm_u32_list_finish(&pair);
+    return rc;
+}
+
+static int set_format(enum aglm_format *out, const char *option, const char *v,
+                      struct aglm_err *err)
+{
+    for (enum aglm_format f = AGLM_FORMAT_NONE; f <= AGLM_FORMAT_SQL; f++) {
+        if (strcmp(v, aglm_format_name(f)) == 0) {
+            *out = f;
+            return 0;
+        }
+    }
+    return aglm_err_set(err, -EINVAL,
+                        "%s: '%.40s' is no format: give md, csv, json, jsonl, sql or none", option,
+                        v);
+}
+
+static int set_output(struct aglm_options *o, const char *option, const char *v,
+                      struct aglm_err *err)
+{
+    return set_format(&o->output, option, v, err);
+}
+
+static int set_output_err(struct aglm_options *o, const char *option, const char *v,
+                          struct aglm_err *err)
+{
+    return set_format(&o->output_err, option, v, err);
+}
+
+static int set_text(char **out, const char *option, const char *v, size_t max, struct aglm_err *err)
+{
+    if (v[0] == '\0' || strlen(v) > max) {
+        return aglm_err_set(err, -EINVAL, "%s: give 1 to %zu bytes of text", option, max);
+    }
+    char *copy = strdup(v);
+    if (copy == NULL) {
+        return aglm_err_set(err, -ENOMEM, "out of memory");
+    }
+    free(*out);
+    *out = copy;
+    return 0;
+}
+
+static int set_db(struct aglm_options *o, const char *option, const char *v, struct aglm_err *err)
+{
+    o->no_db = false;
+    return set_text(&o->db, option, v, 4000, err);
+}
+
+static int set_label(struct aglm_options *o, const char *option, const char *v,
+                     struct aglm_err *err)
+{
+    return set_text(&o->label, option, v, 63, err);
+}
+
+enum kind {
+    KIND_SETTER,
+    KIND_LIST,   /* struct aglm_u32_list at offset */
+    KIND_NUMBER, /* uint64_t at offset */
+    KIND_FLAG    /* bool at offset */
+};
+
+struct option {
+    const char *names[2];
+    enum kind kind;
+    size_t offset;
+    uint64_t min, max;
+    int (*set)(struct aglm_options *o, const char *option, const char *v, struct aglm_err *err);
+};
+
+#define AT(field) offsetof(struct aglm_options, field)
+
+static const struct option options[] = {
+    {{"-m", "--model"}, KIND_SETTER, .set = set_model},
+    {{"-p", "--n-prompt"}, KIND_LIST, AT(n_prompt), 0, AGLM_OPTIONS_MAX_TOKENS},
+    {{"-n", "--n-gen"}, KIND_LIST, AT(n_gen), 0, AGLM_OPTIONS_MAX_TOKENS},
+    {{"-pg"}, KIND_SETTER, .set = set_pg},
+    {{"-d", "--n-depth"}, KIND_LIST, AT(n_depth), 0, AGLM_OPTIONS_MAX_TOKENS},
+    {{"-b", "--batch-size"}, KIND_LIST, AT(n_batch), 1, AGLM_OPTIONS_MAX_TOKENS},
+    {{"-ub", "--ubatch-size"}, KIND_LIST, AT(n_ubatch), 1, AGLM_OPTIONS_MAX_TOKENS},
+    {{"-t", "--threads"}, KIND_LIST, AT(n_threads), 1, 512},
+    {{"-C", "--cpu-mask"}, KIND_SETTER, .set = set_mask},
+    {{"--cpu-strict"}, KIND_LIST, AT(cpu_strict), 0, 1},
+    {{"-q", "--quantize"}, KIND_SETTER, .set = set_quantize},
+    {{"--backend"}, KIND_SETTER, .set = set_backend},
+    {{"--isa"}, KIND_SETTER, .set = set_isa},
+    {{"-r", "--repetitions"}, KIND_NUMBER, AT(repetitions), 1, 1000},
+    {{"--delay"}, KIND_NUMBER, AT(delay_s), 0, 86400},
+    {{"--max-time"}, KIND_NUMBER, AT(max_time_s), 1, 604800},
+    {{"--seed"}, KIND_NUMBER, AT(seed), 0, INT64_MAX},
+    {{"-o", "--output"}, KIND_SETTER, .set = set_output},
+    {{"-oe", "--output-err"}, KIND_SETTER, .set = set_output_err},
+    {{"--db"}, KIND_SETTER, .set = set_db},
+    {{"--no-db"}, KIND_FLAG, AT(no_db)},
+    {{"--label"}, KIND_SETTER, .set = set_label},
+    {{"--progress"}, KIND_FLAG, AT(progress)},
+    {{"--quiet"}, KIND_FLAG, AT(quiet)},
+    {{"--no-warmup"}, KIND_FLAG, AT(no_warmup)},
+    {{"-h", "--help"}, KIND_FLAG, AT(help)},
+};
+
+static const struct option *find_option(const char *name)
+{
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        for (size_t j = 0; j < 2 && options[i].names[j] != NULL; j++) {
+            if (strcmp(name, options[i].names[j]) == 0) {
+                return &options[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* value is never NULL here, except for flags. */
+static int apply(struct aglm_options *o, const struct option *option, const char *name,
+                 const char *value, struct aglm_err *err)
+{
+    char *at = (char *)o + option->offset;
+    switch (option->kind) {
+    case KIND_SETTER:
+        return option->set(o, name, value, err);
+    case KIND_LIST:
+        return aglm_ranges_append((struct aglm_u32_list *)(void *)at, name, value,
+                                  (uint32_t)option->min, (uint32_t)option->max, err);
+    case KIND_NUMBER:
+        return aglm_ranges_number((uint64_t *)(void *)at, name, value, option->min, option->max,
+                                  err);
+    case KIND_FLAG:
+        *(bool *)(void *)at = true;
+        return 0;
+    }
+    return 0;
+}
+
+static int default_list(struct aglm_u32_list *list, uint32_t value)
+{
+    return list->n > 0 ? 0 : aglm_u32_list_push(list, value);
+}
+
+static int default_string(struct aglm_str_list *list, const char *value)
+{
+    return list->n > 0 ? 0 : push_string(list, value, strlen(value), NULL);
+}
+
+static int fill_defaults(struct aglm_options *o, uint32_t default_threads, struct aglm_err *err)
+{
+    if (default_string(&o->models, AGLM_OPTIONS_DEFAULT_MODEL) < 0 ||
+        default_string(&o->quantize, "none") < 0 || default_string(&o->backends, "cpu") < 0 ||
+        default_string(&o->isas, "auto") < 0 || default_string(&o->cpu_masks, "0x0") < 0 ||
+        default_list(&o->n_prompt, 512) < 0 || default_list(&o->n_gen, 128) < 0 ||
+        default_list(&o->n_depth, 0) < 0 || default_list(&o->n_threads, default_threads) < 0 ||
+        default_list(&o->n_batch, 2048) < 0 || default_list(&o->n_ubatch, 512) < 0 ||
+        default_list(&o->cpu_strict, 0) < 0) {
+        return aglm_err_set(err, -ENOMEM, "out of memory");
+    }
+    return 0;
+}
+
+/* Copies argv's option name into name as llama-bench reads it ('_' is '-' in long names), and
+ * returns the text behind '=' of a long option, or NULL. */
+static const char *split_name(const char *arg, char *name, size_t size)
+{
+    size_t length = strlen(arg);
+    const char *value = NULL;
+    if (strncmp(arg, "--", 2) == 0) {
+        length = strcspn(arg, "=");
+        value = arg[length] == '=' ? arg + length + 1 : NULL;
+    }
+    snprintf(name, size, "%.*s", (int)(length < size ? length : size - 1), arg);
+    for (char *p = name; strncmp(name, "--", 2) == 0 && *p != '\0'; p++) {
+        *p = *p == '_' ? '-' : *p;
+    }
+    return value;
+}
+
+static int parse_one(struct aglm_options *o, int argc, char **argv, int *i, struct aglm_err *err)
+{
+    char name[64];
+    const char *value = split_name(argv[*i], name, sizeof(name));
+    const struct option *option = find_option(name);
+    const struct aglm_foreign_option *foreign = option == NULL ? aglm_foreign_find(name) : NULL;
+    if (option == NULL && foreign == NULL) {
+        return aglm_err_set(err, -EINVAL, "%s '%.40s'",
+                            argv[*i][0] == '-' ? "unknown option" : "unexpected argument",
+                            argv[*i]);
+    }
+    bool takes_value = option != NULL ? option->kind != KIND_FLAG : foreign->takes_value;
+    if (!takes_value && value != NULL) {
+        return aglm_err_set(err, -EINVAL, "%s takes no value", name);
+    }
+    if (takes_value && value == NULL) {
+        if (*i + 1 >= argc) {
+            return aglm_err_set(err, -EINVAL, "%s needs a value", name);
+        }
+        value = argv[++*i];
+    }
+    return option != NULL ? apply(o, option, name, value, err)
+                          : aglm_foreign_check(foreign, name, value, err);
+}
+
+int aglm_options_parse(struct aglm_options *out, int argc, char **argv, uint32_t default_threads,
+                       struct aglm_err *err)
+{
+    struct aglm_options o = {
+        .repetitions = 5, .seed = 1, .output = AGLM_FORMAT_MD, .output_err = AGLM_FORMAT_NONE};
+    int rc = 0;
+    for (int i = 1; i < argc && !o.help; i++) {
+        rc = parse_one(&o, argc, argv, &i, err);
+        if (rc < 0) {
+            goto fail;
+        }
+    }
+    rc = fill_defaults(&o, default_threads, err);
+    if (rc < 0) {
+        goto fail;
+    }
+    *out = o;
+    return 0;
+fail:
+    aglm_options_finish(&o);
+    return rc;
+}
+
+void aglm_options_finish(struct aglm_options *o)
+{
+    finish_strings(&o->models);
+    finish_strings(&o->quantize);
+    finish_strings(&o->backends);
+    finish_strings(&o->isas);
+    finish_strings(&o->cpu_masks);
+    aglm_u32_list_finish(&o->n_prompt);
+    aglm_u32_list_finish(&o->n_gen);
+    aglm_u32_list_finish(&o->n_depth);
+    aglm_u32_list_finish(&o->n_threads);
+    aglm_u32_list_finish(&o->n_batch);
+    aglm_u32_list_finish(&o->n_ubatch);
+    aglm_u32_list_finish(&o->cpu_strict);
+    free(o->pg);
+    free(o->db);
+    free(o->label);
+    *o = (struct aglm_options){0};
+}
+
+const char *aglm_format_name(enum aglm_format format)
+{
+    static const char *const names[] = {"none", "md", "csv", "json", "jsonl", "sql"};
+    return names[format];
+}
