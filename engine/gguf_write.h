@@ -1,7 +1,7 @@
 /* Writer of GGUF v3 files: metadata first, then tensor data streamed in the order it was declared.
  *
- * Writes to PATH.partial and renames on finish, so that a broken-off write never leaves a file under the final
- * name; destroying an unfinished writer removes the partial file.
+ * Writes to PATH.partial and renames on finish, so that a broken-off write never leaves a file
+ * under the final name; destroying an unfinished writer removes the partial file.
  */
 #ifndef AGLM_ENGINE_GGUF_WRITE_H
 #define AGLM_ENGINE_GGUF_WRITE_H
@@ -14,10 +14,14 @@
 
 struct aglm_gguf_writer;
 
+/* path NULL makes a writer that only adds up sizes: it takes declarations, no data. -EBUSY: another
+ * process is writing the same file. The folder must exist; an existing regular file is replaced on
+ * finish. */
 int aglm_gguf_writer_create(struct aglm_gguf_writer **out, const char *path, struct aglm_err *err);
 void aglm_gguf_writer_destroy(struct aglm_gguf_writer **writer);
 
-/* Metadata and tensor declarations, before the first data call. Errors are sticky and reported by finish. */
+/* Metadata and tensor declarations, before the first data call. Errors are sticky and reported by
+ * finish. */
 void aglm_gguf_writer_u32(struct aglm_gguf_writer *w, const char *key, uint32_t value);
 void aglm_gguf_writer_f32(struct aglm_gguf_writer *w, const char *key, float value);
 void aglm_gguf_writer_string(struct aglm_gguf_writer *w, const char *key, const char *value);
@@ -25,7 +29,8 @@ void aglm_gguf_writer_tensor(struct aglm_gguf_writer *w, const char *name, enum 
                              unsigned n_dims, const uint64_t *ne);
 /* Total size in bytes that the finished file will have; valid after the last declaration. */
 uint64_t aglm_gguf_writer_size(const struct aglm_gguf_writer *w);
-/* Appends bytes to the data of the next tensor in declaration order; a tensor may come in pieces. */
+/* Appends bytes to the data of the next tensor in declaration order; a tensor may come in pieces.
+ */
 int aglm_gguf_writer_data(struct aglm_gguf_writer *w, const void *data, size_t size,
                           struct aglm_err *err);
 /* Checks that every declared byte came, syncs, renames. */
