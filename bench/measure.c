@@ -1,0 +1,112 @@
+/* One repetition: conditions, cache, timed window, conditions. Inputs: an open session, token ids,
+ * a test. Outputs: a sample. Refuses nothing itself: the session says what it cannot do.
+ *
+ * The window holds prefill and decode calls, one read of a logit after each (so that no work can be
+ * put off) and n_gen + 2 reads of the clock. It holds no allocation, no output and no look at the
+ * device.
+ */
+#include "bench/measure.h"
+
+#include "probes/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+int aglm_measure_fill(struct aglm_session *session, const int32_t *tokens, uint32_t n_depth,
+                      struct aglm_err *err)
+{
+    size_t length = aglm_session_length(session);
+    if (length > n_depth) {
+        aglm_session_truncate(session, n_depth);
+        length = n_depth;
+    }
+    return length < n_depth ? aglm_session_prefill(session, tokens + length, n_depth - length, err)
+                            : 0;
+}
+
+int aglm_measure_warm_up(struct aglm_session *session, const int32_t *tokens,
+                         const struct aglm_test *test, uint32_t max_prompt, struct aglm_err *err)
+{
+    uint32_t n_prompt = test->n_prompt < max_prompt ? test->n_prompt : max_prompt;
+    const int32_t *at = tokens + test->n_depth;
+    int rc = aglm_measure_fill(session, tokens, test->n_depth, err);
+    if (rc == 0 && n_prompt > 0) {
+        rc = aglm_session_prefill(session, at, n_prompt, err);
+    }
+    if (rc == 0 && test->n_gen > 0) {
+        rc = aglm_session_decode(session, at[n_prompt], err);
+    }
+    aglm_session_truncate(session, test->n_depth);
+    return rc;
+}
+
+/* The timed window. tokens: prompt, then tokens to generate. out->token_ns has room for n_gen - 1
+ * times. */
+static int run_window(struct aglm_sample *out, struct aglm_session *session, const int32_t *tokens,
+                      const struct aglm_test *test, struct aglm_err *err)
+{
+    volatile float sink; /* the compiler may not leave out the read of a logit */
+    uint64_t start = aglm_clock_ns();
+    uint64_t last = start;
+    if (test->n_prompt > 0) {
+        int rc = aglm_session_prefill(session, tokens, test->n_prompt, err);
+        if (rc < 0) {
+            return rc;
+        }
+        sink = aglm_session_logits(session)[0];
+        last = aglm_clock_ns();
+        out->prefill_ns = last - start;
+    }
+    for (uint32_t i = 0; i < test->n_gen; i++) {
+        int rc = aglm_session_decode(session, tokens[test->n_prompt + i], err);
+        if (rc < 0) {
+            return rc;
+        }
+        sink = aglm_session_logits(session)[0];
+        uint64_t now = aglm_clock_ns();
+        if (i == 0) {
+            out->first_token_ns = now - last;
+        } else {
+            out->token_ns[i - 1] = now - last;
+        }
+        last = now;
+    }
+    out->total_ns = last - start;
+    (void)sink;
+    return 0;
+}
+
+static uint64_t peak_rss_bytes(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+int aglm_measure_once(struct aglm_sample *out, struct aglm_session *session, const int32_t *tokens,
+                      const struct aglm_test *test, struct aglm_err *err)
+{
+    struct aglm_sample s = {.n_token_ns = test->n_gen > 1 ? test->n_gen - 1 : 0};
+    s.token_ns = calloc(s.n_token_ns + 1, sizeof(*s.token_ns));
+    if (s.token_ns == NULL) {
+        return aglm_err_set(err, -ENOMEM, "out of memory for %zu samples", s.n_token_ns);
+    }
+    for (size_t i = 0; i < s.n_token_ns; i++) {
+        s.token_ns[i] = 1; /* calloc's pages are touched here, not in the window */
+    }
+    int rc = aglm_measure_fill(session, tokens, test->n_depth, err);
+    if (rc == 0) {
+        aglm_conditions_take(&s.before, NULL);
+        rc = run_window(&s, session, tokens + test->n_depth, test, err);
+        aglm_conditions_take(&s.after, NULL);
+        aglm_conditions_between(&s.before, &s.after);
+    }
+    aglm_session_truncate(session, test->n_depth);
+    if (rc < 0) {
+        free(s.token_ns);
+        return rc;
+    }
+    s.peak_rss_bytes = peak_rss_bytes();
+    *out = s;
+    return 0;
+}

@@ -1,0 +1,499 @@
+/* The runner. Inputs: a plan, model files, callbacks. Outputs: records with their samples and
+ * verdicts.
+ *
+ * Order: rounds; each round is one repetition of every test, shuffled. All models take part in one
+ * shuffle if they fit into half of the available memory together; else they come one after another,
+ * each with its own rounds. One session is open at a time; it is opened anew when the next test
+ * needs another configuration, outside every timed window, and warmed up again briefly. Refused are
+ * tests with more positions than the model was trained for.
+ */
+#include "bench/runner.h"
+
+#include "bench/cpumask.h"
+#include "bench/measure.h"
+#include "bench/prng.h"
+#include "bench/uuid.h"
+#include "bench/verdict.h"
+#include "engine/session.h"
+#include "probes/clock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define REWARM_TOKENS 32 /* prompt tokens of the warm-up after a session is opened anew */
+
+struct variant_state {
+    struct aglm_model *model; /* NULL: not loaded */
+    int32_t *tokens;          /* [n_tokens] random ids below n_vocab */
+    bool failed;
+};
+
+struct test_state {
+    struct aglm_record record;
+    bool started, warmed, failed;
+};
+
+struct runner {
+    const struct aglm_run_setup *setup;
+    struct variant_state *variants;
+    struct test_state *tests;
+    size_t *order; /* [n_tests] */
+    struct aglm_session *session;
+    size_t session_test; /* whose configuration the session has; valid while session is open */
+    size_t last_test;    /* SIZE_MAX: none yet */
+    uint64_t start_ns;
+    size_t n_failed;
+    bool shuffle_all, interrupted, time_up;
+};
+
+static const struct aglm_test *test_at(const struct runner *r, size_t i)
+{
+    return &r->setup->plan->tests[i];
+}
+
+static uint64_t positions(const struct aglm_test *test)
+{
+    return (uint64_t)test->n_depth + test->n_prompt + test->n_gen;
+}
+
+static void tell(const struct runner *r, enum aglm_run_stage stage, size_t variant, size_t test,
+                 uint64_t repetition, uint64_t ns)
+{
+    struct aglm_run_event event = {stage, variant, test, repetition, ns};
+    r->setup->event(r->setup->ctx, &event);
+}
+
+/* Whether to stop before the next repetition. */
+static bool should_stop(struct runner *r)
+{
+    uint64_t limit_ns = r->setup->options->max_time_s * 1000000000u;
+    if (r->setup->cancelled(r->setup->ctx)) {
+        r->interrupted = true;
+    } else if (limit_ns > 0 && aglm_clock_ns() - r->start_ns >= limit_ns) {
+        r->time_up = true;
+    }
+    return r->interrupted || r->time_up;
+}
+
+static void close_session(struct runner *r)
+{
+    aglm_session_close(&r->session);
+}
+
+static void close_variant(struct runner *r, size_t v)
+{
+    aglm_model_close(&r->variants[v].model);
+    free(r->variants[v].tokens);
+    r->variants[v].tokens = NULL;
+}
+
+/* ---- ends of tests ---- */
+
+static void end_test(struct runner *r, struct test_state *test, const char *early)
+{
+    if (test->record.n_samples > 0) {
+        aglm_verdict_set(&test->record, early);
+        r->setup->record(r->setup->ctx, &test->record);
+    }
+}
+
+static void fail_test(struct runner *r, size_t i, const struct aglm_err *err)
+{
+    char early[256];
+    snprintf(early, sizeof(early), "failed (%.200s) after", err->msg);
+    r->tests[i].failed = true;
+    r->n_failed++;
+    end_test(r, &r->tests[i], early);
+}
+
+/* Says that test i failed, with its name in front; an interruption is no failure. */
+static void report_test(struct runner *r, size_t i, struct aglm_err *err)
+{
+    char name[64];
+    if (err->code == -ECANCELED) {
+        r->interrupted = true;
+        return;
+    }
+    aglm_test_name(test_at(r, i), name, sizeof(name));
+    aglm_err_prefix(err, "%s: %s", r->setup->plan->variants[test_at(r, i)->variant].model, name);
+    r->setup->failed(r->setup->ctx, err);
+    fail_test(r, i, err);
+}
+
+/* ---- models ---- */
+
+static int make_tokens(struct runner *r, size_t v, struct aglm_err *err)
+{
+    const struct aglm_plan *plan = r->setup->plan;
+    const struct aglm_model_info *info = aglm_model_info(r->variants[v].model);
+    uint64_t n = 1;
+    for (size_t i = 0; i < plan->n_tests; i++) {
+        if (plan->tests[i].variant == v && positions(&plan->tests[i]) > n) {
+            n = positions(&plan->tests[i]);
+        }
+    }
+    int32_t *tokens = calloc((size_t)n, sizeof(*tokens));
+    if (tokens == NULL || info->n_vocab == 0) {
+        free(tokens);
+        return aglm_err_set(err, -ENOMEM, "%s: no room for %" PRIu64 " token ids", info->name, n);
+    }
+    struct aglm_prng prng;
+    aglm_prng_init(&prng, r->setup->options->seed, 0);
+    for (uint64_t i = 0; i < n; i++) {
+        tokens[i] = (int32_t)aglm_prng_below(&prng, info->n_vocab);
+    }
+    r->variants[v].tokens = tokens;
+    return 0;
+}
+
+static unsigned most_threads(const struct aglm_plan *plan, size_t v)
+{
+    unsigned n = 1;
+    for (size_t i = 0; i < plan->n_tests; i++) {
+        if (plan->tests[i].variant == v && plan->tests[i].n_threads > n) {
+            n = plan->tests[i].n_threads;
+        }
+    }
+    return n;
+}
+
+static void open_variant(struct runner *r, size_t v)
+{
+    const struct aglm_variant *variant = &r->setup->plan->variants[v];
+    struct aglm_err err = {0};
+    struct aglm_model_options options = {
+        .path = r->setup->paths[variant->model_index],
+        .backend = variant->backend,
+        .isa = variant->isa,
+        .quantize = strcmp(variant->quantize, "none") == 0 ? NULL : variant->quantize,
+        .n_load_threads = most_threads(r->setup->plan, v),
+        .cancelled = r->setup->cancelled,
+        .cancelled_ctx = r->setup->ctx};
+    tell(r, AGLM_RUN_LOADING, v, 0, 0, 0);
+    int rc = aglm_model_open(&r->variants[v].model, &options, &err);
+    if (rc == 0) {
+        rc = make_tokens(r, v, &err);
+    }
+    if (rc == 0) {
+        return;
+    }
+    close_variant(r, v);
+    if (rc == -ECANCELED) {
+        r->interrupted = true;
+        return;
+    }
+    r->variants[v].failed = true;
+    r->setup->failed(r->setup->ctx, &err);
+    for (size_t i = 0; i < r->setup->plan->n_tests; i++) {
+        if (test_at(r, i)->variant == v) {
+            fail_test(r, i, &err);
+        }
+    }
+}
+
+/* Whether all models together take less than half of the available memory. */
+static bool fit_together(const struct aglm_run_setup *setup)
+{
+    struct aglm_conditions now;
+    double bytes = 0;
+    for (size_t v = 0; v < setup->plan->n_variants; v++) {
+        const struct aglm_variant *variant = &setup->plan->variants[v];
+        struct stat st;
+        if (strcmp(variant->backend, "null") != 0 &&
+            stat(setup->paths[variant->model_index], &st) == 0) {
+            bytes += (double)st.st_size;
+        }
+    }
+    aglm_conditions_take(&now, NULL);
+    return setup->plan->n_variants == 1 || bytes < now.memory_available_bytes / 2;
+}
+
+/* ---- sessions ---- */
+
+static bool same_configuration(const struct aglm_test *a, const struct aglm_test *b)
+{
+    return a->variant == b->variant && a->n_threads == b->n_threads && a->n_batch == b->n_batch &&
+           a->n_ubatch == b->n_ubatch && a->cpu_strict == b->cpu_strict &&
+           strcmp(a->cpu_mask, b->cpu_mask) == 0;
+}
+
+/* Makes the open session one of test i's configuration, with room for every test of that
+ * configuration. *opened says whether it is a new one. */
+static int ensure_session(struct runner *r, size_t i, bool *opened, struct aglm_err *err)
+{
+    const struct aglm_test *test = test_at(r, i);
+    struct aglm_model *model = r->variants[test->variant].model;
+    uint32_t n_train = aglm_model_info(model)->n_ctx_train;
+    if (positions(test) > n_train) {
+        return aglm_err_set(err, -EINVAL,
+                            "needs %" PRIu64
+                            " positions (depth + prompt + generated) and the model has %" PRIu32
+                            ": give smaller -d, -p or -n",
+                            positions(test), n_train);
+    }
+    *opened = false;
+    if (r->session != NULL && same_configuration(test, test_at(r, r->session_test))) {
+        return 0;
+    }
+    close_session(r);
+    uint64_t n_ctx = 1;
+    for (size_t j = 0; j < r->setup->plan->n_tests; j++) {
+        uint64_t need = positions(test_at(r, j));
+        if (same_configuration(test, test_at(r, j)) && need > n_ctx && need <= n_train) {
+            n_ctx = need;
+        }
+    }
+    struct aglm_cpumask mask;
+    int rc = aglm_cpumask_parse(&mask, test->cpu_mask, err);
+    if (rc < 0) {
+        return rc;
+    }
+    uint32_t n_batch = test->n_batch < n_ctx ? test->n_batch : (uint32_t)n_ctx;
+    struct aglm_session_options options = {
+        .n_ctx = (uint32_t)n_ctx,
+        .n_batch = n_batch,
+        .n_ubatch = test->n_ubatch < n_batch ? test->n_ubatch : n_batch,
+        .n_threads = test->n_threads,
+        .cpu_mask = aglm_cpumask_is_empty(&mask) ? NULL : mask.bits,
+        .cpu_mask_bytes = sizeof(mask.bits),
+        .cpu_strict = test->cpu_strict,
+        .cancelled = r->setup->cancelled,
+        .cancelled_ctx = r->setup->ctx};
+    rc = aglm_session_open(&r->session, model, &options, err);
+    r->session_test = i;
+    *opened = rc == 0;
+    return rc;
+}
+
+/* ---- one repetition ---- */
+
+/* Fills what is known before the first repetition. */
+static int start_record(struct runner *r, size_t i, struct aglm_err *err)
+{
+    const struct aglm_options *o = r->setup->options;
+    const struct aglm_test *test = test_at(r, i);
+    const struct aglm_variant *variant = &r->setup->plan->variants[test->variant];
+    const struct aglm_model_info *info = aglm_model_info(r->variants[test->variant].model);
+    struct aglm_record *rec = &r->tests[i].record;
+    char *profile = r->setup->common->profile_json;
+    *rec = *r->setup->common;
+    rec->profile_json = profile != NULL ? strdup(profile) : NULL;
+    if (profile != NULL && rec->profile_json == NULL) {
+        return aglm_err_set(err, -ENOMEM, "out of memory");
+    }
+    rec->started_ms = aglm_clock_wall_ms();
+    aglm_test_name(test, rec->test, sizeof(rec->test));
+    snprintf(rec->model_path, sizeof(rec->model_path), "%s", r->setup->paths[variant->model_index]);
+    snprintf(rec->model_name, sizeof(rec->model_name), "%s", info->name);
+    snprintf(rec->model_type, sizeof(rec->model_type), "%s", info->description);
+    snprintf(rec->arch, sizeof(rec->arch), "%s", info->arch);
+    snprintf(rec->quantization, sizeof(rec->quantization), "%s", info->quantization);
+    snprintf(rec->model_digest, sizeof(rec->model_digest), "%s", info->digest);
+    rec->model_size = info->size_bytes;
+    rec->model_n_params = info->n_params;
+    rec->bytes_per_token = info->bytes_per_token;
+    rec->load_ns = info->load_ns;
+    snprintf(rec->backend, sizeof(rec->backend), "%s", variant->backend);
+    snprintf(rec->isa, sizeof(rec->isa), "%s", info->isa);
+    snprintf(rec->cpu_mask, sizeof(rec->cpu_mask), "%s", test->cpu_mask);
+    snprintf(rec->requantize, sizeof(rec->requantize), "%s", variant->quantize);
+    rec->n_threads = test->n_threads;
+    rec->n_batch = test->n_batch;
+    rec->n_ubatch = test->n_ubatch;
+    rec->n_prompt = test->n_prompt;
+    rec->n_gen = test->n_gen;
+    rec->n_depth = test->n_depth;
+    rec->cpu_strict = test->cpu_strict;
+    rec->repetitions = (uint32_t)o->repetitions;
+    rec->seed = o->seed;
+    rec->warmup = !o->no_warmup;
+    rec->delay_s = o->delay_s;
+    snprintf(rec->order, sizeof(rec->order), "%s",
+             r->shuffle_all ? "shuffled" : "shuffled per model");
+    r->tests[i].started = true;
+    return aglm_uuid_v7(rec->test_uuid, rec->started_ms, err);
+}
+
+/* Sleeps between different tests, in slices, so that Ctrl-C is heard. */
+static void delay(struct runner *r, size_t i)
+{
+    const struct timespec slice = {.tv_nsec = 50 * 1000 * 1000};
+    uint64_t delay_ns = r->setup->options->delay_s * 1000000000u;
+    uint64_t start = aglm_clock_ns();
+    if (delay_ns == 0 || r->last_test == SIZE_MAX || r->last_test == i) {
+        return;
+    }
+    tell(r, AGLM_RUN_DELAY, test_at(r, i)->variant, i, r->tests[i].record.n_samples + 1, 0);
+    while (aglm_clock_ns() - start < delay_ns && !r->setup->cancelled(r->setup->ctx)) {
+        nanosleep(&slice, NULL);
+    }
+}
+
+static int warm_up(struct runner *r, size_t i, bool opened, struct aglm_err *err)
+{
+    struct test_state *test = &r->tests[i];
+    if (r->setup->options->no_warmup || (test->warmed && !opened)) {
+        return 0;
+    }
+    tell(r, AGLM_RUN_WARM_UP, test_at(r, i)->variant, i, test->record.n_samples + 1, 0);
+    int rc = aglm_measure_warm_up(r->session, r->variants[test_at(r, i)->variant].tokens,
+                                  test_at(r, i), test->warmed ? REWARM_TOKENS : UINT32_MAX, err);
+    test->warmed = true;
+    return rc;
+}
+
+static int measure(struct runner *r, size_t i, struct aglm_err *err)
+{
+    struct test_state *test = &r->tests[i];
+    size_t v = test_at(r, i)->variant;
+    uint64_t start = aglm_clock_ns();
+    bool opened = false;
+    struct aglm_sample sample;
+    int rc = ensure_session(r, i, &opened, err);
+    if (rc == 0 && !test->started) {
+        rc = start_record(r, i, err);
+    }
+    if (rc == 0) {
+        rc = warm_up(r, i, opened, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    tell(r, AGLM_RUN_MEASURE, v, i, test->record.n_samples + 1, 0);
+    rc = aglm_measure_once(&sample, r->session, r->variants[v].tokens, test_at(r, i), err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (aglm_record_add(&test->record, &sample) < 0) {
+        free(sample.token_ns);
+        return aglm_err_set(err, -ENOMEM, "out of memory for samples");
+    }
+    snprintf(test->record.affinity, sizeof(test->record.affinity), "%s",
+             aglm_session_affinity(r->session));
+    tell(r, AGLM_RUN_MEASURED, v, i, test->record.n_samples, aglm_clock_ns() - start);
+    return 0;
+}
+
+static void repetition(struct runner *r, size_t i)
+{
+    struct test_state *test = &r->tests[i];
+    struct aglm_err err = {0};
+    if (test->failed) {
+        return;
+    }
+    delay(r, i);
+    if (should_stop(r)) {
+        return;
+    }
+    if (measure(r, i, &err) < 0) {
+        report_test(r, i, &err);
+    } else {
+        bool last = test->record.n_samples == r->setup->options->repetitions;
+        end_test(r, test, last ? NULL : "in progress:");
+    }
+    r->last_test = i;
+}
+
+/* ---- the whole ---- */
+
+/* Runs the rounds of the tests of variants [first, first + n). */
+static void run_group(struct runner *r, size_t first, size_t n)
+{
+    size_t n_tests = 0;
+    for (size_t v = first; v < first + n && !should_stop(r); v++) {
+        open_variant(r, v);
+    }
+    for (size_t i = 0; i < r->setup->plan->n_tests; i++) {
+        size_t v = test_at(r, i)->variant;
+        if (v >= first && v < first + n) {
+            r->order[n_tests++] = i;
+        }
+    }
+    for (uint64_t round = 0; round < r->setup->options->repetitions; round++) {
+        aglm_plan_shuffle(r->order, n_tests, r->setup->options->seed, round);
+        for (size_t k = 0; k < n_tests && !should_stop(r); k++) {
+            repetition(r, r->order[k]);
+        }
+    }
+    close_session(r);
+    for (size_t v = first; v < first + n; v++) {
+        close_variant(r, v);
+    }
+}
+
+static void run_groups(struct runner *r)
+{
+    size_t n = r->setup->plan->n_variants;
+    r->shuffle_all = fit_together(r->setup);
+    if (r->shuffle_all) {
+        run_group(r, 0, n);
+        return;
+    }
+    for (size_t v = 0; v < n && !should_stop(r); v++) {
+        run_group(r, v, 1);
+    }
+}
+
+/* Moves the records that have samples into *out, with the last word on those that ended early. */
+static void collect(struct runner *r, struct aglm_run_result *out)
+{
+    for (size_t i = 0; i < r->setup->plan->n_tests; i++) {
+        struct test_state *test = &r->tests[i];
+        if (test->record.n_samples == 0) {
+            out->n_missing++;
+            continue;
+        }
+        if (!test->failed && test->record.n_samples < r->setup->options->repetitions) {
+            end_test(r, test, r->interrupted ? "interrupted after" : "time was up after");
+        }
+        out->records[out->n++] = test->record;
+        test->record = (struct aglm_record){0};
+    }
+    out->n_failed = r->n_failed;
+    out->interrupted = r->interrupted;
+    out->time_up = r->time_up;
+}
+
+int aglm_run(struct aglm_run_result *out, const struct aglm_run_setup *setup, struct aglm_err *err)
+{
+    size_t n = setup->plan->n_tests;
+    struct aglm_run_result result = {.records = calloc(n, sizeof(*result.records))};
+    struct runner r = {.setup = setup,
+                       .variants = calloc(setup->plan->n_variants, sizeof(*r.variants)),
+                       .tests = calloc(n, sizeof(*r.tests)),
+                       .order = calloc(n, sizeof(*r.order)),
+                       .last_test = SIZE_MAX,
+                       .start_ns = aglm_clock_ns()};
+    int rc = 0;
+    if (result.records == NULL || r.variants == NULL || r.tests == NULL || r.order == NULL) {
+        rc = aglm_err_set(err, -ENOMEM, "out of memory for %zu tests", n);
+        goto out;
+    }
+    run_groups(&r);
+    collect(&r, &result);
+    *out = result;
+    result = (struct aglm_run_result){0};
+out:
+    for (size_t i = 0; r.tests != NULL && i < n; i++) {
+        aglm_record_finish(&r.tests[i].record);
+    }
+    free(r.variants);
+    free(r.tests);
+    free(r.order);
+    aglm_run_result_finish(&result);
+    return rc;
+}
+
+void aglm_run_result_finish(struct aglm_run_result *result)
+{
+    for (size_t i = 0; i < result->n; i++) {
+        aglm_record_finish(&result->records[i]);
+    }
+    free(result->records);
+    *result = (struct aglm_run_result){0};
+}

@@ -1,0 +1,82 @@
+/* Verdicts: others' load, affinity not granted, ended early. Inputs: a record with its samples.
+ * Outputs: its valid and reasons. What is unknown is no reason: the record shows it as unknown.
+ */
+#include "bench/verdict.h"
+
+#include "bench/cpumask.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static double max_known(double a, double b)
+{
+    return isnan(a) || b > a ? b : a;
+}
+
+double aglm_verdict_others_percent(const struct aglm_record *record)
+{
+    const struct aglm_conditions zero = {0};
+    struct aglm_conditions sum = {0};
+    double worst = NAN;
+    for (size_t i = 0; i < record->n_samples; i++) {
+        const struct aglm_conditions *a = &record->samples[i].before;
+        const struct aglm_conditions *b = &record->samples[i].after;
+        double ticks = b->cpu_total_ticks - a->cpu_total_ticks;
+        if (ticks >= AGLM_VERDICT_MIN_TICKS) {
+            worst = max_known(worst, b->others_cpu_percent);
+        } else if (!isnan(ticks)) {
+            sum.cpu_total_ticks += ticks;
+            sum.cpu_idle_ticks += b->cpu_idle_ticks - a->cpu_idle_ticks;
+            sum.cpu_steal_ticks += b->cpu_steal_ticks - a->cpu_steal_ticks;
+            sum.cpu_self_ticks += b->cpu_self_ticks - a->cpu_self_ticks;
+        }
+    }
+    if (sum.cpu_total_ticks >= AGLM_VERDICT_MIN_TICKS) {
+        aglm_conditions_between(&zero, &sum);
+        worst = max_known(worst, sum.others_cpu_percent);
+    }
+    return worst;
+}
+
+static void add_reason(struct aglm_record *record, const char *reason)
+{
+    size_t length = strlen(record->reasons);
+    snprintf(record->reasons + length, sizeof(record->reasons) - length, "%s%s",
+             length > 0 ? "; " : "", reason);
+    record->valid = false;
+}
+
+static void check_affinity(struct aglm_record *record)
+{
+    struct aglm_cpumask mask;
+    char asked[64], reason[256];
+    if (aglm_cpumask_parse(&mask, record->cpu_mask, NULL) < 0 || aglm_cpumask_is_empty(&mask) ||
+        strcmp(record->backend, "null") == 0 || record->affinity[0] == '\0' ||
+        aglm_cpumask_granted(&mask, record->cpu_strict, record->affinity)) {
+        return;
+    }
+    aglm_cpumask_list(&mask, asked, sizeof(asked));
+    snprintf(reason, sizeof(reason), "affinity not granted: asked for CPUs %s, got %s", asked,
+             record->affinity);
+    add_reason(record, reason);
+}
+
+void aglm_verdict_set(struct aglm_record *record, const char *early)
+{
+    char reason[300];
+    record->valid = true;
+    record->reasons[0] = '\0';
+    if (early != NULL) {
+        snprintf(reason, sizeof(reason), "%s %zu of %" PRIu32 " repetitions", early,
+                 record->n_samples, record->repetitions);
+        add_reason(record, reason);
+    }
+    double others = aglm_verdict_others_percent(record);
+    if (others > AGLM_VERDICT_OTHERS_MAX_PERCENT) {
+        snprintf(reason, sizeof(reason), "others used %.0f%% of the CPU", others);
+        add_reason(record, reason);
+    }
+    check_affinity(record);
+}

@@ -1,0 +1,23 @@
+/* The verdict on a test: may its number be used? Pure functions over a record.
+ */
+#ifndef AGLM_BENCH_VERDICT_H
+#define AGLM_BENCH_VERDICT_H
+
+#include "bench/record.h"
+
+/* Other processes may use this much of all CPUs during a repetition; above it the test is INVALID.
+ */
+#define AGLM_VERDICT_OTHERS_MAX_PERCENT 15.0
+/* The kernel counts CPU time in ticks of 10 ms: fewer ticks of all CPUs together say too little. */
+#define AGLM_VERDICT_MIN_TICKS 100.0
+
+/* The load of others in percent of all CPUs, the worst over the repetitions that are long enough to
+ * be judged alone and over the short ones taken together; NaN when there is too little to judge. */
+double aglm_verdict_others_percent(const struct aglm_record *record);
+
+/* Sets valid and reasons from the samples, the affinity and how the test ended. early: NULL when
+ * all repetitions were done, else why not ("interrupted", "time was up", "failed: …", "in
+ * progress"). */
+void aglm_verdict_set(struct aglm_record *record, const char *early);
+
+#endif
