@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sourced by scripts/bench and scripts/test: finds the project, installs what is missing, settles whom the files
-# belong to, and configures build folders. Gives $root (the project), prepare, configure and build.
+# belong to, and configures build folders. Gives $root (the project), greet, prepare, configure and build.
 #
 # Run with sudo, only the installation is done as root: the rest runs as the user who called sudo, with their
 # home and cache folder, so that nothing of root's is left in their clone. If the clone is not theirs to
@@ -8,6 +8,12 @@
 
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 me=$(basename "$(readlink -f "$0")")
+
+# greet TEXT…: the first sign of life, once, also when the script starts itself again.
+greet() {
+    [ -n "${AGLM_STARTED:-}" ] || say "$*"
+    export AGLM_STARTED=1
+}
 
 say() {
     printf '%s\n' "$*" >&2
@@ -21,17 +27,28 @@ die() {
 # Goes on as the user behind sudo by starting the script again; returns when there is none to become.
 become_user() {
     [ "$(id -u)" -eq 0 ] && [ -n "${SUDO_UID:-}" ] && [ "$SUDO_UID" -ne 0 ] || return 0
-    local entry name home folder
+    local entry name home folder user
     entry=$(getent passwd "$SUDO_UID") || return 0
     name=$(cut -d : -f 1 <<<"$entry")
     home=$(cut -d : -f 6 <<<"$entry")
-    local user=(setpriv --reuid "$SUDO_UID" --regid "${SUDO_GID:-$(id -g "$name")}" --init-groups)
+    user=(setpriv --reuid "$SUDO_UID" --regid "${SUDO_GID:-$(id -g "$name")}" --init-groups)
     "${user[@]}" test -w "$root" || return 0
     for folder in "$root/build" "$root/results"; do
         [ ! -d "$folder" ] || find "$folder" -user root -exec chown -h "$SUDO_UID:${SUDO_GID:-}" {} +
     done
     exec "${user[@]}" env -u SUDO_UID -u SUDO_GID -u SUDO_USER -u XDG_CACHE_HOME \
-        HOME="$home" USER="$name" LOGNAME="$name" "$root/scripts/$me" "$@"
+        HOME="$home" USER="$name" LOGNAME="$name" AGLM_STARTED=1 "$root/scripts/$me" "$@"
+}
+
+# Files of an earlier run as root stand in a user's way: takes them over, with sudo, or says what to do.
+own_folder() {
+    mkdir -p "$1" 2>/dev/null || true
+    [ -z "$(find "$1" ! -writable -print -quit 2>&1)" ] && return 0
+    if [ -w "$root" ] && command -v sudo >/dev/null && { sudo -n true 2>/dev/null || (: </dev/tty) 2>/dev/null; }; then
+        say "$me: $1 holds another user's files; making them $(id -un)'s with sudo"
+        sudo chown -R "$(id -u):$(id -g)" "$1" && return 0
+    fi
+    die "cannot write all of $1: run with sudo, or clone again as $(id -un)"
 }
 
 # prepare SET ARGS…: installs the package set, then sees to it that the project's folders can be written.
@@ -39,10 +56,8 @@ prepare() {
     "$root/scripts/setup" "$1"
     shift
     become_user "$@"
-    mkdir -p "$root/build" "$root/results" 2>/dev/null || true
-    for folder in "$root/build" "$root/results"; do
-        [ -w "$folder" ] || die "cannot write $folder: run with sudo, or clone again as $(id -un)"
-    done
+    own_folder "$root/build"
+    own_folder "$root/results"
     # git refuses to read a clone of another user; the commit is wanted in every result.
     export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$root"
 }
