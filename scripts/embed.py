@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Turns text files into a C file: embed.py OUT.c HEADER NAME=PATH … [--schema PATH …]
 
-HEADER declares what OUT.c defines. Each NAME=PATH becomes `const char NAME[]`, NUL-terminated. The migrations become `aglm_schema[]` in the order of
-their numbers. Refuses empty files, numbers with a gap, and a migration that does not set its own
-user_version, so that a mistake ends the build and not a user's upgrade.
+HEADER declares what OUT.c defines. Each NAME=PATH becomes `const char NAME[]`, NUL-terminated. The migrations
+become `aglm_schema[]` in the order of their numbers. Refuses empty files, numbers with a gap, and a migration
+that does not set its own user_version, so that a mistake ends the build and not a user's upgrade.
 """
 import os
 import re

@@ -1,0 +1,46 @@
+/* How a record maps onto the store's columns: names, order, binding and reading back, kept side by
+ * side so that they change together. Used by store.c only, which holds the SQL.
+ */
+#ifndef AGLM_REPORTS_STORE_ROW_H
+#define AGLM_REPORTS_STORE_ROW_H
+
+#include "bench/record.h"
+
+#include <sqlite3.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define AGLM_ROW_TEST_COLUMNS                                                                   \
+    "suite, name, label, started_ms, version, commit_id, compiler, flags, cpu_info, gpu_info, " \
+    "model_path, model_name, model_type, arch, quantization, model_digest, model_size, "        \
+    "model_n_params, bytes_per_token, load_ns, backend, isa, cpu_mask, affinity, requantize, "  \
+    "n_threads, n_batch, n_ubatch, n_prompt, n_gen, n_depth, repetitions, seed, cpu_strict, "   \
+    "warmup, delay_s, order_kind, valid, reasons"
+
+/* Of one moment's conditions, from the table alias m. */
+#define AGLM_ROW_CONDITION_COLUMNS(m)                                           \
+    m ".load_1min, " m ".others_cpu_percent, " m ".memory_available_bytes, " m  \
+      ".temperature_max_degc, " m ".frequency_mean_khz, " m ".major_faults, " m \
+      ".cpu_total_ticks, " m ".cpu_idle_ticks, " m ".cpu_steal_ticks, " m ".cpu_self_ticks"
+
+/* Binds values one after another; the first failure stays in rc and turns the rest into nothing. */
+struct aglm_row_binder {
+    sqlite3_stmt *stmt;
+    int next, rc;
+};
+void aglm_row_put_text(struct aglm_row_binder *b,
+                       const char *text); /* NULL binds NULL; text must outlive the step */
+void aglm_row_put_int(struct aglm_row_binder *b, uint64_t value);
+void aglm_row_put_test(struct aglm_row_binder *b, const struct aglm_record *rec);
+void aglm_row_put_conditions(struct aglm_row_binder *b, const struct aglm_conditions *c);
+/* prefill_ns, first_token_ns, total_ns, peak_rss_bytes, token_ns */
+void aglm_row_put_sample(struct aglm_row_binder *b, const struct aglm_sample *s);
+
+/* Fills an initialised record from a row of: test id, test UUID, run UUID, fingerprint, profile,
+ * AGLM_ROW_TEST_COLUMNS. Returns an SQLite code. Texts too long for their field are cut. */
+int aglm_row_take_test(sqlite3_stmt *stmt, struct aglm_record *rec);
+/* Appends a sample from a row of the columns of aglm_row_put_sample() and both moments' conditions.
+ */
+int aglm_row_take_sample(sqlite3_stmt *stmt, struct aglm_record *rec);
+
+#endif
