@@ -1,7 +1,8 @@
 /* Synthetic models: GGUF files with the published shapes of real models and seeded random weights.
  *
- * Speed depends on shapes and types, not on values, so such a file measures a device without a download. Same
- * preset, type and seed give the same bytes on every machine and for any number of threads.
+ * Speed depends on shapes and types, not on values, so such a file measures a device without a
+ * download. Same preset, type and seed give the same bytes on every machine and for any number of
+ * threads.
  */
 #ifndef AGLM_ENGINE_SYNTH_H
 #define AGLM_ENGINE_SYNTH_H
@@ -19,10 +20,10 @@ struct aglm_preset {
     const char *arch;  /* GGUF architecture */
     uint32_t n_layers, n_embd, n_heads, n_kv_heads, head_dim, n_ff, n_vocab, n_rot, n_ctx_train;
     float rope_theta, rms_eps;
-    bool tied;         /* no output.weight */
+    bool tied; /* no output.weight */
     bool qkv_bias;
     bool fused_qkv;
-    bool rope_freqs;   /* Llama 3's frequency factors */
+    bool rope_freqs; /* Llama 3's frequency factors */
 };
 
 size_t aglm_preset_count(void);
@@ -33,8 +34,8 @@ const struct aglm_preset *aglm_preset_find(const char *name); /* NULL if unknown
 typedef bool (*aglm_synth_progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
 
 struct aglm_synth_options {
-    enum aglm_dtype type; /* of the matrices; norms and biases are F32; Q4_0 files get a Q6_K output matrix
-                             where the row length allows it, else Q8_0 */
+    enum aglm_dtype type; /* of the matrices; norms and biases are F32; Q4_0 files get a Q6_K output
+                             matrix where the row length allows it, else Q8_0 */
     uint64_t seed;
     unsigned n_threads;
     aglm_synth_progress progress; /* may be NULL */
@@ -47,9 +48,10 @@ int aglm_synth_write(const struct aglm_preset *preset, const struct aglm_synth_o
 /* The size in bytes that the file will have. */
 uint64_t aglm_synth_size(const struct aglm_preset *preset, enum aglm_dtype type);
 
-/* Resolves a -m argument: a plain path is copied to path; "preset:NAME[:TYPE]" (type q4_0 when left out) names a file in
- * $XDG_CACHE_HOME/aglm-bench (else ~/.cache/aglm-bench), which is made there if it is missing (seed 1) and checked to open
- * if it is not. options->type is ignored. -EINVAL names the presets for an unknown one. */
+/* Resolves a -m argument: a plain path is copied to path; "preset:NAME[:TYPE]" (type q4_0 when left
+ * out) names a file in $XDG_CACHE_HOME/aglm-bench (else ~/.cache/aglm-bench), which is made there
+ * if it is missing (seed 1) and checked to open if it is not. options->type is ignored. -EINVAL
+ * names the presets for an unknown one. */
 int aglm_synth_resolve(const char *model, const struct aglm_synth_options *options, char *path,
                        size_t path_size, struct aglm_err *err);
 

@@ -1,0 +1,361 @@
+/* Synthetic models: the list of tensors of a preset, and the file that holds them.
+ *
+ * In: a preset, a type, a seed. Out: a GGUF file that llama.cpp loads as well: the keys its loader
+ * demands, no tokenizer ("no_vocab"). Weights have a deviation of 1/sqrt(fan-in), so activations
+ * stay of order 1 through any number of layers. Refused: a folder without the space for the file.
+ */
+#include "engine/synth.h"
+#include "engine/gguf_write.h"
+#include "engine/pool.h"
+#include "engine/synth_values.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+/* ---- the tensors of a preset ---- */
+
+struct item {
+    char name[64];
+    enum aglm_dtype type;
+    unsigned n_dims;
+    uint64_t ne[2];
+    float mean, std;
+    bool rope_freqs;
+};
+
+struct plan {
+    const struct aglm_preset *preset;
+    enum aglm_dtype type;
+    struct item *items;
+    size_t n, capacity;
+};
+
+static enum aglm_dtype fitting(enum aglm_dtype type, uint64_t row)
+{
+    if (type == AGLM_Q6_K && row % 256 != 0)
+        type = AGLM_Q8_0;
+    if ((type == AGLM_Q4_0 || type == AGLM_Q8_0) && row % 32 != 0)
+        type = AGLM_F16;
+    return type;
+}
+
+static struct item *add(struct plan *p, const char *name)
+{
+    struct item *item = &p->items[p->n++];
+    snprintf(item->name, sizeof(item->name), "%s", name);
+    return item;
+}
+
+static void add_vector(struct plan *p, const char *name, uint64_t n, float mean, float std)
+{
+    struct item *item = add(p, name);
+    item->type = AGLM_F32;
+    item->n_dims = 1;
+    item->ne[0] = n;
+    item->ne[1] = 1;
+    item->mean = mean;
+    item->std = std;
+}
+
+/* [rows, row]: y = W x with x of row elements. */
+static void add_matrix(struct plan *p, const char *name, enum aglm_dtype type, uint64_t row,
+                       uint64_t rows)
+{
+    struct item *item = add(p, name);
+    item->type = fitting(type, row);
+    item->n_dims = 2;
+    item->ne[0] = row;
+    item->ne[1] = rows;
+    item->std = (float)(1.0 / sqrt((double)row));
+}
+
+static const char *block_name(char buf[64], uint32_t layer, const char *suffix)
+{
+    snprintf(buf, 64, "blk.%" PRIu32 ".%s", layer, suffix);
+    return buf;
+}
+
+static void add_attention(struct plan *p, uint32_t layer)
+{
+    const struct aglm_preset *m = p->preset;
+    const uint64_t q = (uint64_t)m->n_heads * m->head_dim;
+    const uint64_t kv = (uint64_t)m->n_kv_heads * m->head_dim;
+    const float bias_std = 0.02f;
+    char name[64];
+
+    add_vector(p, block_name(name, layer, "attn_norm.weight"), m->n_embd, 1.0f, 0.05f);
+    if (m->fused_qkv) {
+        add_matrix(p, block_name(name, layer, "attn_qkv.weight"), p->type, m->n_embd, q + 2 * kv);
+        if (m->qkv_bias)
+            add_vector(p, block_name(name, layer, "attn_qkv.bias"), q + 2 * kv, 0.0f, bias_std);
+    } else {
+        static const char *const weights[] = {"attn_q.weight", "attn_k.weight", "attn_v.weight"};
+        static const char *const biases[] = {"attn_q.bias", "attn_k.bias", "attn_v.bias"};
+        for (size_t i = 0; i < 3; i++) {
+            uint64_t rows = i == 0 ? q : kv;
+            add_matrix(p, block_name(name, layer, weights[i]), p->type, m->n_embd, rows);
+            if (m->qkv_bias)
+                add_vector(p, block_name(name, layer, biases[i]), rows, 0.0f, bias_std);
+        }
+    }
+    add_matrix(p, block_name(name, layer, "attn_output.weight"), p->type, q, m->n_embd);
+}
+
+static void add_feed_forward(struct plan *p, uint32_t layer)
+{
+    const struct aglm_preset *m = p->preset;
+    const bool fused = strcmp(m->arch, "chatglm") == 0;
+    char name[64];
+
+    add_vector(p, block_name(name, layer, "ffn_norm.weight"), m->n_embd, 1.0f, 0.05f);
+    if (!fused)
+        add_matrix(p, block_name(name, layer, "ffn_gate.weight"), p->type, m->n_embd, m->n_ff);
+    add_matrix(p, block_name(name, layer, "ffn_up.weight"), p->type, m->n_embd,
+               (fused ? 2 : 1) * (uint64_t)m->n_ff);
+    add_matrix(p, block_name(name, layer, "ffn_down.weight"), p->type, m->n_ff, m->n_embd);
+}
+
+static int plan_tensors(struct plan *p, const struct aglm_preset *preset, enum aglm_dtype type,
+                        struct aglm_err *err)
+{
+    const uint64_t n_vocab = preset->n_vocab;
+    /* As llama.cpp's quantizer does: the matrix that makes the logits gets more bits, also when it
+     * is the embedding. */
+    const enum aglm_dtype output_type = type == AGLM_Q4_0 ? AGLM_Q6_K : type;
+    *p = (struct plan){
+        .preset = preset, .type = type, .capacity = 12 * (size_t)preset->n_layers + 4};
+    p->items = calloc(p->capacity, sizeof(*p->items));
+    if (!p->items)
+        return aglm_err_set(err, -ENOMEM, "preset %s: out of memory", preset->name);
+    if (preset->rope_freqs) {
+        add_vector(p, "rope_freqs.weight", preset->head_dim / 2, 0.0f, 0.0f);
+        p->items[0].rope_freqs = true;
+    }
+    add_matrix(p, "token_embd.weight", preset->tied ? output_type : type, preset->n_embd, n_vocab);
+    for (uint32_t layer = 0; layer < preset->n_layers; layer++) {
+        add_attention(p, layer);
+        add_feed_forward(p, layer);
+    }
+    add_vector(p, "output_norm.weight", preset->n_embd, 1.0f, 0.05f);
+    if (!preset->tied)
+        add_matrix(p, "output.weight", output_type, preset->n_embd, n_vocab);
+    return 0;
+}
+
+/* ---- metadata ---- */
+
+/* llama.cpp's llama_ftype. */
+static uint32_t file_type(enum aglm_dtype type)
+{
+    switch (type) {
+    case AGLM_F32:
+        return 0;
+    case AGLM_F16:
+        return 1;
+    case AGLM_Q4_0:
+        return 2;
+    case AGLM_Q8_0:
+        return 7;
+    case AGLM_Q6_K:
+        return 18;
+    case AGLM_BF16:
+        return 32;
+    }
+    return 0;
+}
+
+static void declare(struct aglm_gguf_writer *w, const struct plan *p)
+{
+    const struct aglm_preset *m = p->preset;
+    const struct {
+        const char *key;
+        uint32_t value;
+    } counts[] = {
+        {"block_count", m->n_layers},          {"context_length", m->n_ctx_train},
+        {"embedding_length", m->n_embd},       {"feed_forward_length", m->n_ff},
+        {"attention.head_count", m->n_heads},  {"attention.head_count_kv", m->n_kv_heads},
+        {"attention.key_length", m->head_dim}, {"attention.value_length", m->head_dim},
+        {"rope.dimension_count", m->n_rot},    {"vocab_size", m->n_vocab},
+    };
+    char text[128];
+    aglm_gguf_writer_string(w, "general.architecture", m->arch);
+    snprintf(text, sizeof(text), "%s (synthetic)", m->title);
+    aglm_gguf_writer_string(w, "general.name", text);
+    aglm_gguf_writer_u32(w, "general.file_type", file_type(p->type));
+    aglm_gguf_writer_u32(w, "general.quantization_version", 2);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        snprintf(text, sizeof(text), "%s.%s", m->arch, counts[i].key);
+        aglm_gguf_writer_u32(w, text, counts[i].value);
+    }
+    snprintf(text, sizeof(text), "%s.attention.layer_norm_rms_epsilon", m->arch);
+    aglm_gguf_writer_f32(w, text, m->rms_eps);
+    snprintf(text, sizeof(text), "%s.rope.freq_base", m->arch);
+    aglm_gguf_writer_f32(w, text, m->rope_theta);
+    aglm_gguf_writer_string(w, "tokenizer.ggml.model", "no_vocab");
+    for (size_t i = 0; i < p->n; i++)
+        aglm_gguf_writer_tensor(w, p->items[i].name, p->items[i].type, p->items[i].n_dims,
+                                p->items[i].ne);
+}
+
+uint64_t aglm_synth_size(const struct aglm_preset *preset, enum aglm_dtype type)
+{
+    struct plan plan = {0};
+    struct aglm_gguf_writer *w = NULL;
+    uint64_t size = 0;
+    if (plan_tensors(&plan, preset, type, NULL) == 0 &&
+        aglm_gguf_writer_create(&w, NULL, NULL) == 0) {
+        declare(w, &plan);
+        size = aglm_gguf_writer_size(w);
+    }
+    aglm_gguf_writer_destroy(&w);
+    free(plan.items);
+    return size;
+}
+
+/* ---- data ---- */
+
+/* Elements that one thread makes at a time, and such pieces per write. */
+enum { PIECE = 1 << 18, PIECES = 16 };
+
+struct round {
+    struct aglm_pool *pool;
+    const struct item *item;
+    uint8_t *buffer;
+    uint64_t key, first, n; /* elements of this round */
+};
+
+static void fill_pieces(void *ctx, unsigned ith, unsigned n_threads)
+{
+    const struct round *r = ctx;
+    const struct aglm_dtype_info *info = aglm_dtype_get(r->item->type);
+    for (;;) {
+        uint64_t start = (uint64_t)aglm_pool_next(r->pool) * PIECE;
+        if (start >= r->n)
+            return;
+        uint64_t n = r->n - start < PIECE ? r->n - start : PIECE;
+        synth_fill(r->buffer + start / info->block_elements * info->block_bytes, info->type, r->key,
+                   r->first + start, (size_t)n, r->item->mean, r->item->std);
+    }
+}
+
+struct job {
+    const struct aglm_synth_options *options;
+    const char *path;
+    struct plan plan;
+    struct aglm_pool *pool;
+    struct aglm_gguf_writer *writer;
+    uint8_t *buffer; /* PIECES * PIECE floats */
+    uint64_t done, total;
+};
+
+static int report(struct job *job, uint64_t bytes, struct aglm_err *err)
+{
+    const struct aglm_synth_options *o = job->options;
+    job->done += bytes;
+    if (o->progress && !o->progress(o->progress_ctx, job->done, job->total))
+        return aglm_err_set(err, -ECANCELED, "%s: stopped; nothing was kept", job->path);
+    return 0;
+}
+
+static int write_tensor(struct job *job, size_t index, struct aglm_err *err)
+{
+    const struct item *item = &job->plan.items[index];
+    const struct aglm_dtype_info *info = aglm_dtype_get(item->type);
+    const uint64_t n = item->ne[0] * item->ne[1];
+    struct round round = {.pool = job->pool,
+                          .item = item,
+                          .buffer = job->buffer,
+                          .key = synth_key(job->options->seed, index)};
+    if (item->rope_freqs) {
+        float freqs[256];
+        synth_rope_freqs(freqs, 2 * (uint32_t)n, job->plan.preset->rope_theta);
+        return aglm_gguf_writer_data(job->writer, freqs, (size_t)n * sizeof(float), err);
+    }
+    for (uint64_t first = 0; first < n; first += round.n) {
+        round.first = first;
+        round.n = n - first < (uint64_t)PIECE * PIECES ? n - first : (uint64_t)PIECE * PIECES;
+        aglm_pool_run(job->pool, fill_pieces, &round);
+        uint64_t bytes = round.n / info->block_elements * info->block_bytes;
+        int rc = aglm_gguf_writer_data(job->writer, job->buffer, (size_t)bytes, err);
+        if (!rc)
+            rc = report(job, bytes, err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int check_space(const char *path, uint64_t need, struct aglm_err *err)
+{
+    struct statvfs fs;
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    int n = slash ? snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path + 1), path)
+                  : snprintf(folder, sizeof(folder), ".");
+    if (n < 0 || (size_t)n >= sizeof(folder))
+        return aglm_err_set(err, -ENAMETOOLONG, "%.200s…: the path is too long", path);
+    if (statvfs(folder, &fs) != 0)
+        return aglm_err_set(err, -EIO, "%s: cannot read the free space: %s", folder,
+                            strerror(errno));
+    uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (free_bytes >= need)
+        return 0;
+    return aglm_err_set(err, -ENOSPC,
+                        "%s: needs %" PRIu64 " MB and %s has %" PRIu64
+                        " MB free; free some space or choose another folder",
+                        path, (need + 999999) / 1000000, folder, free_bytes / 1000000);
+}
+
+static int check_options(const struct aglm_preset *preset, const struct aglm_synth_options *options,
+                         struct aglm_err *err)
+{
+    if (!aglm_dtype_get((uint32_t)options->type))
+        return aglm_err_set(err, -EINVAL, "preset %s: type id %d cannot be written", preset->name,
+                            (int)options->type);
+    if (options->n_threads < 1)
+        return aglm_err_set(err, -EINVAL, "preset %s: 0 threads; give at least 1", preset->name);
+    return 0;
+}
+
+int aglm_synth_write(const struct aglm_preset *preset, const struct aglm_synth_options *options,
+                     const char *path, struct aglm_err *err)
+{
+    struct job job = {.options = options, .path = path};
+    int rc = check_options(preset, options, err);
+    if (rc)
+        return rc;
+    rc = plan_tensors(&job.plan, preset, options->type, err);
+    if (rc)
+        goto out;
+    rc = aglm_gguf_writer_create(&job.writer, path, err); /* truncates an older partial file */
+    if (rc)
+        goto out;
+    declare(job.writer, &job.plan);
+    job.total = aglm_gguf_writer_size(job.writer);
+    rc = check_space(path, job.total, err);
+    if (rc)
+        goto out;
+    job.buffer = malloc((size_t)PIECES * PIECE * sizeof(float));
+    if (!job.buffer) {
+        rc = aglm_err_set(err, -ENOMEM, "%s: out of memory", path);
+        goto out;
+    }
+    rc = aglm_pool_create(&job.pool, options->n_threads, NULL, 0, false, err);
+    for (size_t i = 0; i < job.plan.n && !rc; i++)
+        rc = write_tensor(&job, i, err);
+    if (!rc)
+        rc = aglm_gguf_writer_finish(job.writer, err);
+    if (!rc) /* padding and header; the file is there, too late to stop */
+        (void)report(&job, job.total - job.done, NULL);
+out:
+    aglm_pool_destroy(&job.pool);
+    aglm_gguf_writer_destroy(&job.writer);
+    free(job.buffer);
+    free(job.plan.items);
+    return rc;
+}
