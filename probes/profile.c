@@ -1,0 +1,171 @@
+/* The profile: runs the probes, finds facts, makes the JSON form and the fingerprint; see
+ * profile.h. */
+#include "probes/profile.h"
+
+#include "probes/probe.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { SCHEMA = 1 };
+
+struct aglm_profile {
+    struct aglm_facts facts;
+};
+
+int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_options *options,
+                        struct aglm_err *err)
+{
+    struct aglm_fsroot fs;
+    struct aglm_cpus cpus;
+    struct aglm_caches caches;
+    int rc = aglm_fsroot_open(&fs, options ? options->root : NULL, err);
+    if (rc)
+        return rc;
+    struct aglm_profile *profile = calloc(1, sizeof(*profile));
+    if (!profile) {
+        aglm_fsroot_close(&fs);
+        return aglm_err_set(err, -ENOMEM, "device profile: out of memory");
+    }
+    aglm_cpus_read(&cpus, &fs);
+    aglm_caches_read(&caches, &fs, &cpus);
+    aglm_probe_os(&profile->facts, &fs);
+    aglm_probe_virt(&profile->facts, &fs, &cpus);
+    aglm_probe_cpu(&profile->facts, &fs, &cpus, &caches);
+    aglm_probe_topology(&profile->facts, &fs, &cpus, &caches);
+    aglm_probe_memory(&profile->facts, &fs);
+    aglm_probe_load(&profile->facts, &fs);
+    aglm_probe_thermal(&profile->facts, &fs);
+    aglm_cpus_finish(&cpus);
+    aglm_fsroot_close(&fs);
+    if (profile->facts.out_of_memory) {
+        aglm_profile_destroy(&profile);
+        return aglm_err_set(err, -ENOMEM, "device profile: out of memory");
+    }
+    *out = profile;
+    return 0;
+}
+
+void aglm_profile_destroy(struct aglm_profile **profile)
+{
+    if (!profile || !*profile)
+        return;
+    aglm_facts_finish(&(*profile)->facts);
+    free(*profile);
+    *profile = NULL;
+}
+
+size_t aglm_profile_count(const struct aglm_profile *profile)
+{
+    return profile->facts.n;
+}
+
+const struct aglm_fact *aglm_profile_at(const struct aglm_profile *profile, size_t i)
+{
+    return i < profile->facts.n ? &profile->facts.v[i] : NULL;
+}
+
+const struct aglm_fact *aglm_profile_find(const struct aglm_profile *profile, const char *key)
+{
+    for (size_t i = 0; i < profile->facts.n; i++)
+        if (strcmp(profile->facts.v[i].key, key) == 0)
+            return &profile->facts.v[i];
+    return NULL;
+}
+
+/* ---- JSON ---- */
+
+static cJSON *add_value(cJSON *object, const char *name, const struct aglm_fact *fact)
+{
+    switch (fact->kind) {
+    case AGLM_FACT_TEXT:
+        return cJSON_AddStringToObject(object, name, fact->text);
+    case AGLM_FACT_NUMBER:
+        return cJSON_AddNumberToObject(object, name, fact->number);
+    case AGLM_FACT_UNKNOWN:
+        break;
+    }
+    return cJSON_AddNullToObject(object, name);
+}
+
+/* One fact; NULL for lack of memory. */
+static cJSON *fact_json(const struct aglm_fact *fact)
+{
+    cJSON *object = cJSON_CreateObject();
+    bool ok = object && cJSON_AddStringToObject(object, "key", fact->key) &&
+              cJSON_AddStringToObject(object, "label", fact->label) &&
+              add_value(object, "value", fact);
+    if (ok && fact->kind == AGLM_FACT_UNKNOWN)
+        ok = cJSON_AddStringToObject(object, "unknown", fact->text);
+    ok = ok && cJSON_AddStringToObject(object, "unit", fact->unit) &&
+         cJSON_AddStringToObject(object, "source", fact->source) &&
+         cJSON_AddBoolToObject(object, "identity", fact->identity);
+    if (ok)
+        return object;
+    cJSON_Delete(object);
+    return NULL;
+}
+
+char *aglm_profile_json(const struct aglm_profile *profile)
+{
+    char fingerprint[33], *text = NULL;
+    aglm_profile_fingerprint(profile, fingerprint);
+    cJSON *root = cJSON_CreateObject(), *facts = NULL;
+    bool ok = root && cJSON_AddNumberToObject(root, "schema", SCHEMA) &&
+              cJSON_AddStringToObject(root, "fingerprint", fingerprint) &&
+              (facts = cJSON_AddArrayToObject(root, "facts"));
+    for (size_t i = 0; ok && i < profile->facts.n; i++) {
+        cJSON *fact = fact_json(&profile->facts.v[i]);
+        ok = fact && cJSON_AddItemToArray(facts, fact);
+    }
+    if (ok)
+        text = cJSON_Print(root);
+    cJSON_Delete(root);
+    return text;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct aglm_fact *const *x = a, *const *y = b;
+    return strcmp((*x)->key, (*y)->key);
+}
+
+/* Compact JSON object {key: value} of the identity facts by key, an unknown one as null whatever
+ * its reason, so that neither the order of the probes nor a lost permission's wording makes another
+ * device. */
+static char *canonical(const struct aglm_profile *profile)
+{
+    const struct aglm_fact **facts = calloc(profile->facts.n + 1, sizeof(*facts));
+    cJSON *root = cJSON_CreateObject();
+    size_t n = 0;
+    bool ok = facts && root;
+    for (size_t i = 0; ok && i < profile->facts.n; i++)
+        if (profile->facts.v[i].identity)
+            facts[n++] = &profile->facts.v[i];
+    if (n > 1)
+        qsort(facts, n, sizeof(*facts), by_key);
+    for (size_t i = 0; ok && i < n; i++)
+        ok = add_value(root, facts[i]->key, facts[i]) != NULL;
+    char *text = ok ? cJSON_PrintUnformatted(root) : NULL;
+    cJSON_Delete(root);
+    free(facts);
+    return text;
+}
+
+void aglm_profile_fingerprint(const struct aglm_profile *profile, char out[33])
+{
+    static const char hex[] = "0123456789abcdef";
+    char *text = canonical(profile);
+    XXH128_canonical_t digest;
+    /* Lack of memory gives the digest of nothing, which no device has. */
+    XXH128_canonicalFromHash(&digest, XXH3_128bits(text ? text : "", text ? strlen(text) : 0));
+    for (size_t i = 0; i < 16; i++) {
+        out[2 * i] = hex[digest.digest[i] >> 4];
+        out[2 * i + 1] = hex[digest.digest[i] & 15];
+    }
+    out[32] = '\0';
+    cJSON_free(text);
+}

@@ -1,0 +1,146 @@
+/* The profile for people: facts under headings, values in units one can read, at most 80 columns;
+ * see profile.h. */
+#include "probes/profile.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    WIDTH = 80,
+    INDENT = 2,
+    LABEL_WIDTH = 27,
+    VALUE_AT = INDENT + LABEL_WIDTH + 1,
+    ZONES_SHOWN = 6
+};
+
+static const struct {
+    const char *prefix, *heading;
+} groups[] = {
+    {"device.", "Device"},     {"os.", "Device"},     {"virt.", "Device"},   {"cpu.", "Processor"},
+    {"topology.", "Topology"}, {"memory.", "Memory"}, {"load.", "Load now"}, {"thermal.", "Heat"},
+};
+
+static const char *heading_of(const char *key)
+{
+    for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
+        if (strncmp(key, groups[i].prefix, strlen(groups[i].prefix)) == 0)
+            return groups[i].heading;
+    return "Other";
+}
+
+/* Columns of UTF-8 text: its characters, which are all one column wide in what probes write. */
+static size_t columns(const char *text, size_t bytes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < bytes; i++)
+        n += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return n;
+}
+
+/* The bytes of text that fit in width columns, cut between characters. */
+static size_t fitting(const char *text, size_t width)
+{
+    size_t bytes = 0;
+    while (text[bytes]) {
+        size_t next = bytes + 1;
+        while (((unsigned char)text[next] & 0xc0) == 0x80)
+            next++;
+        if (columns(text, next) > width)
+            break;
+        bytes = next;
+    }
+    return bytes;
+}
+
+/* Where to break text so that it fits: after the last blank, or in the middle of a word that is too
+ * long. */
+static size_t line_break(const char *text, size_t width)
+{
+    size_t fit = fitting(text, width);
+    if (!text[fit])
+        return fit;
+    for (size_t i = fit; i > 0; i--)
+        if (text[i] == ' ')
+            return i;
+    return fit;
+}
+
+static void print_wrapped(FILE *out, const char *text)
+{
+    for (;;) {
+        size_t n = line_break(text, WIDTH - VALUE_AT);
+        fprintf(out, "%.*s\n", (int)n, text);
+        text += n;
+        text += strspn(text, " ");
+        if (!*text)
+            break;
+        fprintf(out, "%*s", VALUE_AT, "");
+    }
+}
+
+static void format_bytes(double bytes, char *buf, size_t cap)
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    while (bytes >= 1024 && unit < 4) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf(buf, cap, bytes == floor(bytes) || unit == 0 ? "%.0f %s" : "%.1f %s", bytes,
+             units[unit]);
+}
+
+static void format_number(const struct aglm_fact *fact, char *buf, size_t cap)
+{
+    double value = fact->number;
+    if (strcmp(fact->unit, "bytes") == 0)
+        format_bytes(value, buf, cap);
+    else if (strcmp(fact->unit, "kHz") == 0)
+        snprintf(buf, cap, value >= 1e6 ? "%.2f GHz" : "%.0f MHz",
+                 value / (value >= 1e6 ? 1e6 : 1e3));
+    else if (strcmp(fact->unit, "degC") == 0)
+        snprintf(buf, cap, "%.1f °C", value);
+    else if (strcmp(fact->unit, "percent") == 0)
+        snprintf(buf, cap, "%.0f%%", value);
+    else if (strcmp(fact->unit, "tasks") == 0)
+        snprintf(buf, cap, "%.2f", value);
+    else if (strcmp(fact->unit, "count") == 0 || !fact->unit[0])
+        snprintf(buf, cap, "%.15g", value);
+    else
+        snprintf(buf, cap, "%.15g %s", value, fact->unit);
+}
+
+static void print_fact(FILE *out, const struct aglm_fact *fact)
+{
+    size_t label = fitting(fact->label, LABEL_WIDTH);
+    fprintf(out, "%*s%.*s%*s", INDENT, "", (int)label, fact->label,
+            (int)(LABEL_WIDTH - columns(fact->label, label)) + 1, "");
+    char buf[512];
+    if (fact->kind == AGLM_FACT_NUMBER)
+        format_number(fact, buf, sizeof(buf));
+    else if (fact->kind == AGLM_FACT_UNKNOWN)
+        snprintf(buf, sizeof(buf), "unknown (%s)", fact->text);
+    print_wrapped(out, fact->kind == AGLM_FACT_TEXT ? fact->text : buf);
+}
+
+void aglm_profile_print(const struct aglm_profile *profile, FILE *out)
+{
+    const char *heading = NULL;
+    char fingerprint[33];
+    size_t zones = 0, count = aglm_profile_count(profile);
+    for (size_t i = 0; i < count; i++) {
+        const struct aglm_fact *fact = aglm_profile_at(profile, i);
+        const char *own = heading_of(fact->key);
+        if (!heading || strcmp(own, heading) != 0)
+            fprintf(out, "%s%s\n", heading ? "\n" : "", own);
+        heading = own;
+        if (strncmp(fact->key, "thermal.zone", 12) == 0 && ++zones > ZONES_SHOWN)
+            continue;
+        print_fact(out, fact);
+    }
+    if (zones > ZONES_SHOWN)
+        fprintf(out, "%*sand %zu more zones, in the JSON form\n", INDENT, "", zones - ZONES_SHOWN);
+    aglm_profile_fingerprint(profile, fingerprint);
+    fprintf(out, "\nFingerprint\n%*s%s\n", INDENT, "", fingerprint);
+}

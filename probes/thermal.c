@@ -1,0 +1,92 @@
+/* Thermal zones; see thermal.h. */
+#include "probes/thermal.h"
+
+#include "probes/clock.h"
+#include "probes/probe.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ZONES "/sys/class/thermal"
+
+enum { ZONES_MAX = 128, MILLIDEG_MIN = -40000, MILLIDEG_MAX = 150000, MILLIDEG_ZERO = 1000 };
+
+void aglm_thermal_zone_read(struct aglm_thermal_zone *out, const struct aglm_fsroot *fs,
+                            const char *name)
+{
+    int64_t millideg;
+    *out = (struct aglm_thermal_zone){.degc = NAN};
+    if (aglm_fsroot_text(fs, out->type, sizeof(out->type), ZONES "/%s/type", name))
+        out->type[0] = '\0';
+    out->code =
+        aglm_fsroot_integer(fs, MILLIDEG_MIN, MILLIDEG_MAX, &millideg, ZONES "/%s/temp", name);
+    if (out->code == 0 && llabs(millideg) < MILLIDEG_ZERO)
+        out->code = -ERANGE;
+    if (out->code == 0)
+        out->degc = (double)millideg / 1000;
+}
+
+double aglm_thermal_hottest(const struct aglm_fsroot *fs, uint64_t budget_ns)
+{
+    struct aglm_fsroot_names names = {0};
+    uint64_t start = aglm_clock_ns();
+    double hottest = NAN;
+    if (aglm_fsroot_list(fs, ZONES, "thermal_zone", &names))
+        return NAN;
+    for (size_t i = 0; i < names.count && i < ZONES_MAX; i++) {
+        struct aglm_thermal_zone zone;
+        aglm_thermal_zone_read(&zone, fs, names.names[i]);
+        if (!isnan(zone.degc))
+            hottest = isnan(hottest) ? zone.degc : fmax(hottest, zone.degc);
+        if (aglm_clock_ns() - start > budget_ns)
+            break;
+    }
+    aglm_fsroot_names_finish(&names);
+    return hottest;
+}
+
+static void add_zone(struct aglm_facts *facts, const char *name,
+                     const struct aglm_thermal_zone *zone)
+{
+    char key[64], label[96], source[96];
+    const char *number = name + strlen("thermal_zone");
+    snprintf(key, sizeof(key), "thermal.zone%.16s", number);
+    snprintf(source, sizeof(source), ZONES "/thermal_zone%.16s", number);
+    if (zone->type[0])
+        snprintf(label, sizeof(label), "%.63s", zone->type);
+    else
+        snprintf(label, sizeof(label), "zone %.16s", number);
+    if (isnan(zone->degc))
+        aglm_facts_unknown(facts, key, label, source, "%s", aglm_fsroot_reason(zone->code));
+    else
+        aglm_facts_number(facts, key, label, source, "degC", zone->degc);
+}
+
+void aglm_probe_thermal(struct aglm_facts *facts, const struct aglm_fsroot *fs)
+{
+    const char *key = "thermal.hottest", *label = "Hottest zone";
+    struct aglm_fsroot_names names = {0};
+    struct aglm_thermal_zone zones[ZONES_MAX];
+    size_t n = 0, hottest = ZONES_MAX;
+    int code = aglm_fsroot_list(fs, ZONES, "thermal_zone", &names);
+    for (; n < names.count && n < ZONES_MAX; n++) {
+        aglm_thermal_zone_read(&zones[n], fs, names.names[n]);
+        if (!isnan(zones[n].degc) && (hottest == ZONES_MAX || zones[n].degc > zones[hottest].degc))
+            hottest = n;
+    }
+    if (code)
+        aglm_facts_unknown(facts, key, label, ZONES, "%s", aglm_fsroot_reason(code));
+    else if (n == 0)
+        aglm_facts_unknown(facts, key, label, ZONES, "no thermal zones");
+    else if (hottest == ZONES_MAX)
+        aglm_facts_unknown(facts, key, label, ZONES, "no zone of %zu can be read: %s", n,
+                           aglm_fsroot_reason(zones[0].code));
+    else
+        aglm_facts_number(facts, key, label, ZONES, "degC", zones[hottest].degc);
+    for (size_t i = 0; i < n; i++)
+        add_zone(facts, names.names[i], &zones[i]);
+    aglm_fsroot_names_finish(&names);
+}

@@ -1,0 +1,23 @@
+/* Thermal zones: <root>/sys/class/thermal/thermal_zoneN with its type and temperature. */
+#ifndef AGLM_PROBES_THERMAL_H
+#define AGLM_PROBES_THERMAL_H
+
+#include "probes/fsroot.h"
+
+struct aglm_thermal_zone {
+    char type[64]; /* "cpu-thermal"; "" unknown */
+    double degc;   /* NaN unknown */
+    int code;      /* why it is unknown: a code of fsroot.h */
+};
+
+/* Reads one zone by its folder's name. A temperature outside -40 … 150 °C, or within 1 °C of zero,
+ * where sensors that are off and drivers that count in whole degrees are found, is not believed:
+ * -ERANGE. */
+void aglm_thermal_zone_read(struct aglm_thermal_zone *out, const struct aglm_fsroot *fs,
+                            const char *name);
+
+/* The hottest zone in °C, NaN if none can be read. Gives up looking at further zones after
+ * budget_ns, because some drivers take their time. */
+double aglm_thermal_hottest(const struct aglm_fsroot *fs, uint64_t budget_ns);
+
+#endif
