@@ -1,0 +1,405 @@
+/* `aglm-bench run`: options, device, models, measuring, storing, output.
+ *
+ * Inputs: the command line, AGLM_DB. Outputs: results on standard output, progress and notes on
+ * standard error, records in a database. The order of refusals: usage and the size of the plan
+ * before anything is opened; the database and the model files before anything is measured. Whatever
+ * goes wrong later, what was measured is printed.
+ */
+#include "bench/build_info.h"
+#include "bench/commands.h"
+#include "bench/estimate.h"
+#include "bench/matrix.h"
+#include "bench/options.h"
+#include "bench/output.h"
+#include "bench/progress.h"
+#include "bench/runner.h"
+#include "bench/uuid.h"
+#include "engine/synth.h"
+#include "probes/clock.h"
+#include "probes/profile.h"
+#include "probes/topology.h"
+#include "reports/store.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MODEL_PATH_SIZE 4096
+
+struct run {
+    struct aglm_options options;
+    struct aglm_plan plan;
+    struct aglm_progress progress;
+    struct aglm_estimate estimate;
+    struct aglm_record common;
+    struct aglm_run_result result;
+    struct aglm_store *store; /* NULL: nothing is stored */
+    char db[4096];
+    char **paths;       /* [options.models.n] */
+    const char *making; /* the preset that is being made */
+    int made_percent;
+    uint64_t n_done;
+    bool store_failed;
+};
+
+static volatile sig_atomic_t stop_requested;
+
+/* The first signal asks for a clean stop, the next one finds the default action: it kills. */
+static void on_signal(int number)
+{
+    stop_requested = 1;
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
+
+static void set_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe or a full disk is an error of write(), not the end */
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+/* One line on standard error, whatever bytes a file name or an argument brought in. */
+static void say(struct run *run, const char *prefix, const char *msg, const char *suffix)
+{
+    aglm_progress_clear(&run->progress);
+    fprintf(stderr, "aglm-bench: %s", prefix);
+    for (; *msg != '\0'; msg++) {
+        fputc((unsigned char)*msg < 0x20 || *msg == 0x7f ? '?' : *msg, stderr);
+    }
+    fprintf(stderr, "%s\n", suffix);
+}
+
+static void note(struct run *run, const char *msg)
+{
+    if (!run->options.quiet) {
+        say(run, "", msg, "");
+    }
+}
+
+/* ---- callbacks of the runner ---- */
+
+static bool on_cancelled(void *ctx)
+{
+    return stop_requested != 0;
+}
+
+static void on_failed(void *ctx, const struct aglm_err *err)
+{
+    say(ctx, "", err->msg, "");
+}
+
+static void on_record(void *ctx, const struct aglm_record *record)
+{
+    struct run *run = ctx;
+    struct aglm_err err = {0};
+    if (run->store != NULL && aglm_store_put(run->store, record, &err) < 0 && !run->store_failed) {
+        run->store_failed = true;
+        say(run, "", err.msg, "; measuring goes on, the results are printed but not all stored");
+    }
+}
+
+static const char *phase_name(const struct aglm_test *test)
+{
+    if (test->n_prompt > 0 && test->n_gen > 0) {
+        return "prompt and generation";
+    }
+    return test->n_prompt > 0 ? "prompt" : "generation";
+}
+
+static void on_loading(struct run *run, const struct aglm_run_event *event)
+{
+    char what[256];
+    const struct aglm_variant *variant = &run->plan.variants[event->variant];
+    bool requantize = strcmp(variant->quantize, "none") != 0;
+    snprintf(what, sizeof(what), "loading %.180s%s%s", variant->model, requantize ? " as " : "",
+             requantize ? variant->quantize : "");
+    aglm_progress_say(&run->progress, what);
+}
+
+static void on_event(void *ctx, const struct aglm_run_event *event)
+{
+    struct run *run = ctx;
+    const struct aglm_test *test = &run->plan.tests[event->test];
+    static const char *const stages[] = {"", "waiting before ", "warming up for ", "", ""};
+    char name[64], what[256];
+    if (event->stage == AGLM_RUN_LOADING) {
+        on_loading(run, event);
+        return;
+    }
+    if (event->stage == AGLM_RUN_MEASURED) {
+        run->n_done++;
+        aglm_estimate_add(&run->estimate, event->test, event->ns);
+    }
+    aglm_test_name(test, name, sizeof(name));
+    snprintf(what, sizeof(what), "%s%s, %" PRIu32 " thread%s, %" PRIu64 "/%" PRIu64 "  %.100s",
+             stages[event->stage], name, test->n_threads, test->n_threads == 1 ? "" : "s",
+             event->repetition, run->options.repetitions, run->plan.variants[event->variant].model);
+    aglm_progress_draw(&run->progress,
+                       (double)run->n_done /
+                           ((double)run->plan.n_tests * (double)run->options.repetitions),
+                       what, aglm_estimate_left_s(&run->estimate));
+    if (event->stage == AGLM_RUN_WARM_UP) {
+        aglm_progress_line(&run->progress, "benchmark %zu/%zu: warmup %s run", event->test + 1,
+                           run->plan.n_tests, phase_name(test));
+    } else if (event->stage == AGLM_RUN_MEASURE) {
+        aglm_progress_line(&run->progress, "benchmark %zu/%zu: %s run %" PRIu64 "/%" PRIu64,
+                           event->test + 1, run->plan.n_tests, phase_name(test), event->repetition,
+                           run->options.repetitions);
+    }
+}
+
+static bool on_synth(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
+{
+    struct run *run = ctx;
+    char what[256];
+    double fraction = total_bytes > 0 ? (double)done_bytes / (double)total_bytes : 0;
+    int percent = (int)(fraction * 100);
+    if (percent != run->made_percent) {
+        snprintf(what, sizeof(what), "making %.200s (first use only)", run->making);
+        aglm_progress_draw(&run->progress, fraction, what, NAN);
+        if (percent / 10 != run->made_percent / 10 || run->made_percent < 0) {
+            aglm_progress_line(&run->progress, "%s: %d%%", what, percent);
+        }
+        run->made_percent = percent;
+    }
+    return stop_requested == 0;
+}
+
+/* ---- steps ---- */
+
+/* Where to store: --db, AGLM_DB, ./results/aglm.db when there is such a folder; "" for nowhere. */
+static void choose_db(struct run *run)
+{
+    const char *env = getenv("AGLM_DB");
+    struct stat st;
+    const char *chosen = "";
+    if (run->options.db != NULL) {
+        chosen = run->options.db;
+    } else if (run->options.no_db) {
+        chosen = "";
+    } else if (env != NULL && env[0] != '\0') {
+        chosen = env;
+    } else if (stat("results", &st) == 0 && S_ISDIR(st.st_mode)) {
+        chosen = "results/aglm.db";
+    }
+    snprintf(run->db, sizeof(run->db), "%s", chosen);
+}
+
+static int fill_device(struct run *run, struct aglm_err *err)
+{
+    struct aglm_profile *profile = NULL;
+    int rc = aglm_profile_create(&profile, &(struct aglm_profile_options){0}, err);
+    if (rc < 0) {
+        return rc;
+    }
+    const struct aglm_fact *brand = aglm_profile_find(profile, "cpu.brand");
+    if (brand != NULL && brand->kind == AGLM_FACT_TEXT) {
+        snprintf(run->common.cpu_info, sizeof(run->common.cpu_info), "%s", brand->text);
+    }
+    aglm_profile_fingerprint(profile, run->common.fingerprint);
+    run->common.profile_json = aglm_profile_json(profile);
+    aglm_profile_destroy(&profile);
+    return run->common.profile_json != NULL ? 0 : aglm_err_set(err, -ENOMEM, "out of memory");
+}
+
+/* The fields that all records of this run share. */
+static int fill_common(struct run *run, struct aglm_err *err)
+{
+    struct aglm_record *c = &run->common;
+    aglm_record_init(c);
+    snprintf(c->suite, sizeof(c->suite), "bench");
+    snprintf(c->label, sizeof(c->label), "%s",
+             run->options.label != NULL ? run->options.label : "");
+    snprintf(c->version, sizeof(c->version), "%s", aglm_build_version());
+    snprintf(c->commit, sizeof(c->commit), "%s", aglm_build_commit());
+    snprintf(c->compiler, sizeof(c->compiler), "%s", aglm_build_compiler());
+    snprintf(c->flags, sizeof(c->flags), "%s", aglm_build_flags());
+    int rc = aglm_uuid_v7(c->run_uuid, aglm_clock_wall_ms(), err);
+    return rc < 0 ? rc : fill_device(run, err);
+}
+
+/* Turns presets into files and checks that every file can be read, before anything is measured. */
+static int resolve_models(struct run *run, struct aglm_err *err)
+{
+    struct aglm_synth_options synth = {.seed = 1,
+                                       .n_threads = (unsigned)aglm_topology_cpus(),
+                                       .progress = on_synth,
+                                       .progress_ctx = run};
+    run->paths = calloc(run->options.models.n, sizeof(*run->paths));
+    if (run->paths == NULL) {
+        return aglm_err_set(err, -ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < run->options.models.n; i++) {
+        char path[MODEL_PATH_SIZE];
+        run->making = run->options.models.values[i];
+        run->made_percent = -1;
+        int rc = aglm_synth_resolve(run->making, &synth, path, sizeof(path), err);
+        if (rc < 0) {
+            return rc;
+        }
+        if (access(path, R_OK) < 0) {
+            return aglm_err_set(err, -errno, "%s: cannot read the model: %s", path,
+                                strerror(errno));
+        }
+        run->paths[i] = strdup(path);
+        if (run->paths[i] == NULL) {
+            return aglm_err_set(err, -ENOMEM, "out of memory");
+        }
+    }
+    return 0;
+}
+
+static void note_oversubscription(struct run *run)
+{
+    unsigned cpus = (unsigned)aglm_topology_cpus();
+    uint32_t most = 0;
+    char msg[160];
+    for (size_t i = 0; i < run->plan.n_tests; i++) {
+        most = run->plan.tests[i].n_threads > most ? run->plan.tests[i].n_threads : most;
+    }
+    if (most > cpus) {
+        snprintf(msg, sizeof(msg), "note: %" PRIu32 " threads share %u CPU%s: expect lower speed",
+                 most, cpus, cpus == 1 ? "" : "s");
+        note(run, msg);
+    }
+}
+
+/* Everything up to the first measurement. */
+static int prepare(struct run *run, struct aglm_err *err)
+{
+    int rc = aglm_estimate_create(&run->estimate, &run->plan, run->options.repetitions,
+                                  run->options.delay_s * 1000000000u);
+    if (rc < 0) {
+        return aglm_err_set(err, rc, "out of memory");
+    }
+    choose_db(run);
+    if (run->db[0] != '\0') {
+        rc = aglm_store_open(&run->store, run->db, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    rc = fill_common(run, err);
+    if (rc < 0) {
+        return rc;
+    }
+    note_oversubscription(run);
+    return resolve_models(run, err);
+}
+
+/* ---- the end ---- */
+
+/* Prints the results; false when standard output did not take them. */
+static bool print_results(struct run *run)
+{
+    const struct aglm_run_result *result = &run->result;
+    aglm_progress_clear(&run->progress);
+    errno = 0;
+    int rc = aglm_output(stdout, run->options.output, result->records, result->n);
+    if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
+        rc = errno != 0 ? -errno : -EIO;
+    }
+    if (aglm_output(stderr, run->options.output_err, result->records, result->n) < 0) {
+        rc = -ENOMEM;
+    }
+    if (rc < 0 && rc != -EPIPE) { /* who closed the pipe knows it */
+        say(run, "standard output: cannot write the results: ", strerror(-rc), "");
+    }
+    return rc == 0;
+}
+
+static void print_notes(struct run *run)
+{
+    const struct aglm_run_result *result = &run->result;
+    char msg[160];
+    if (result->interrupted || result->time_up) {
+        snprintf(msg, sizeof(msg), "%s: %zu of %zu tests have measurements, which are kept",
+                 result->interrupted ? "interrupted" : "time was up", result->n, run->plan.n_tests);
+        say(run, "", msg, "");
+    }
+    if (run->store != NULL && result->n > 0 && !run->store_failed && !run->options.quiet) {
+        char run_text[64];
+        snprintf(run_text, sizeof(run_text), " (run %s)", run->common.run_uuid);
+        say(run, "stored in ", run->db, run_text);
+    } else if (run->store == NULL && !run->options.no_db) {
+        note(run, "not stored: give --db FILE to keep results");
+    }
+}
+
+static void finish(struct run *run)
+{
+    aglm_store_close(&run->store);
+    aglm_run_result_finish(&run->result);
+    aglm_record_finish(&run->common);
+    aglm_estimate_finish(&run->estimate);
+    aglm_plan_finish(&run->plan);
+    for (size_t i = 0; run->paths != NULL && i < run->options.models.n; i++) {
+        free(run->paths[i]);
+    }
+    free(run->paths);
+    aglm_options_finish(&run->options);
+}
+
+/* From a good plan to the exit code. */
+static int execute(struct run *run)
+{
+    struct aglm_err err = {0};
+    struct aglm_run_setup setup = {.options = &run->options,
+                                   .plan = &run->plan,
+                                   .common = &run->common,
+                                   .ctx = run,
+                                   .cancelled = on_cancelled,
+                                   .event = on_event,
+                                   .record = on_record,
+                                   .failed = on_failed};
+    aglm_progress_init(&run->progress, stderr, run->options.progress, run->options.quiet);
+    set_signals();
+    aglm_progress_say(&run->progress, "looking at this device");
+    int rc = prepare(run, &err);
+    if (rc == 0) {
+        setup.paths = run->paths;
+        rc = aglm_run(&run->result, &setup, &err);
+    }
+    if (rc < 0) {
+        say(run, "", rc == -ECANCELED ? "interrupted before anything was measured" : err.msg, "");
+        return 1;
+    }
+    bool printed = print_results(run);
+    print_notes(run);
+    return printed && !run->store_failed && run->result.n_failed == 0 && run->result.n > 0 &&
+                   !run->result.interrupted
+               ? 0
+               : 1;
+}
+
+int aglm_cmd_run(int argc, char **argv)
+{
+    struct run run = {0};
+    struct aglm_err err = {0};
+    uint32_t cores = (uint32_t)aglm_topology_cores();
+    int rc = aglm_options_parse(&run.options, argc, argv, cores, &err);
+    if (rc == 0 && run.options.help) {
+        aglm_options_help(stdout, cores);
+        finish(&run);
+        return fflush(stdout) == 0 ? 0 : 1;
+    }
+    if (rc == 0) {
+        rc = aglm_plan_create(&run.plan, &run.options, &err);
+    }
+    if (rc < 0) {
+        say(&run, "", err.msg, "; see 'aglm-bench run --help'");
+        finish(&run);
+        return rc == -ENOMEM ? 1 : 2;
+    }
+    int code = execute(&run);
+    finish(&run);
+    return code;
+}

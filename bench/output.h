@@ -1,0 +1,19 @@
+/* Results as md, csv, json, jsonl or sql. Everything printed comes from the records.
+ */
+#ifndef AGLM_BENCH_OUTPUT_H
+#define AGLM_BENCH_OUTPUT_H
+
+#include "bench/options.h"
+#include "bench/record.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* Writes all records in one format; a valid document also for n = 0. The caller checks ferror(out).
+ * 0 or -ENOMEM. */
+int aglm_output(FILE *out, enum aglm_format format, const struct aglm_record *records, size_t n);
+
+/* The Markdown table; see output_md.c. */
+int aglm_output_md(FILE *out, const struct aglm_record *records, size_t n);
+
+#endif
