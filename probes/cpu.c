@@ -23,7 +23,7 @@ struct kind {
     const struct aglm_cpu *model;
     struct aglm_cpulist cpus;
     size_t count, freq_count;
-    double khz_sum;
+    double khz_sum, khz_max; /* khz_max: -1 unknown */
 };
 
 static bool alike(const struct aglm_cpu *a, const struct aglm_cpu *b)
@@ -47,9 +47,11 @@ static size_t find_kinds(struct kind *kinds, const struct aglm_cpus *cpus)
         if (k == KINDS_MAX)
             continue;
         if (k == n)
-            kinds[n++] = (struct kind){.model = cpu};
+            kinds[n++] = (struct kind){.model = cpu, .khz_max = -1};
         aglm_cpulist_add(&kinds[k].cpus, cpu->id);
         kinds[k].count++;
+        if ((double)cpu->max_khz > kinds[k].khz_max)
+            kinds[k].khz_max = (double)cpu->max_khz;
         if (cpu->now_khz >= 0) {
             kinds[k].freq_count++;
             kinds[k].khz_sum += (double)cpu->now_khz;
@@ -91,7 +93,7 @@ static void add_text(struct aglm_facts *facts, const char *key, const char *labe
 static void add_names(struct aglm_facts *facts, const struct aglm_cpus *cpus,
                       const struct aglm_x86_cpu *x86, const struct kind *kinds, size_t n)
 {
-    int code = cpus->cpuinfo_code ? cpus->cpuinfo_code : -EILSEQ;
+    int code = cpus->cpuinfo_code ? cpus->cpuinfo_code : -ENOENT;
     char composed[512] = "";
     const char *brand = cpus->brand, *source = CPUINFO;
     if (x86 && x86->brand[0]) {
@@ -131,7 +133,7 @@ static void add_numbers(struct aglm_facts *facts, const struct aglm_cpus *cpus,
         else
             aglm_facts_unknown(
                 facts, keys[i], labels[i], CPUINFO, "%s",
-                aglm_fsroot_reason(cpus->cpuinfo_code ? cpus->cpuinfo_code : -EILSEQ));
+                aglm_fsroot_reason(cpus->cpuinfo_code ? cpus->cpuinfo_code : -ENOENT));
         aglm_facts_identity(facts);
     }
 }
@@ -163,7 +165,7 @@ static void add_features(struct aglm_facts *facts, const struct aglm_fsroot *fs,
     const char *source = x86 ? "cpuid" : CPUINFO;
     if (!x86 && !cpus->flags)
         aglm_facts_unknown(facts, key, label, source, "%s",
-                           aglm_fsroot_reason(cpus->cpuinfo_code ? cpus->cpuinfo_code : -EILSEQ));
+                           aglm_fsroot_reason(cpus->cpuinfo_code ? cpus->cpuinfo_code : -ENOENT));
     else
         aglm_facts_text(facts, key, label, source, "%s", text[0] ? text : "none");
     aglm_facts_identity(facts);
@@ -183,7 +185,7 @@ static void add_caches(struct aglm_facts *facts, const struct aglm_x86_cpu *x86,
         char label[32];
         snprintf(label, sizeof(label), "%s cache, each",
                  aglm_cache_name((enum aglm_cache_kind)kind));
-        if (x86 && x86->cache[kind] > 0)
+        if (x86 && !x86->hybrid && x86->cache[kind] > 0)
             aglm_facts_number(facts, keys[kind], label, "cpuid", "bytes", (double)x86->cache[kind]);
         else if (caches->largest[kind] > 0)
             aglm_facts_number(facts, keys[kind], label, SYSFS, "bytes",
@@ -240,40 +242,47 @@ static void add_khz(struct aglm_facts *facts, struct name name, const char *sour
                            aglm_fsroot_reason(code ? code : -ENOENT));
 }
 
-static void add_kind(struct aglm_facts *facts, const struct aglm_cpus *cpus,
-                     const struct kind *kind, size_t k, size_t n)
+static void add_cores(struct aglm_facts *facts, const struct aglm_cpus *cpus,
+                      const struct kind *kind, size_t k, size_t n)
 {
     const struct aglm_cpu *model = kind->model;
-    struct name name = cluster_name(k, n, "cores", "CPUs");
+    bool named = model->part >= 0 && model->implementer >= 0;
+    struct name name = cluster_name(k, n, "cores", named ? "CPUs" : "CPU numbers");
     char list[128], core[48];
     aglm_cpulist_format(&kind->cpus, list, sizeof(list));
-    if (model->part >= 0 && model->implementer >= 0) {
+    if (named) {
         aglm_midr_core(model->implementer, model->part, core, sizeof(core));
         aglm_facts_text(facts, name.key, name.label, "midr", "%zux %s, CPU %s", kind->count, core,
                         list);
     } else {
-        aglm_facts_text(facts, name.key, name.label, cpus->source, "%zu, CPU %s", kind->count,
-                        list);
+        aglm_facts_text(facts, name.key, name.label, cpus->source, "%s", list);
     }
-    name = cluster_name(k, n, "frequency_max", "highest frequency");
-    add_khz(facts, name, SYSFS, (double)model->max_khz, cpus->max_code);
+}
+
+static void add_kind(struct aglm_facts *facts, const struct aglm_cpus *cpus,
+                     const struct kind *kind, size_t k, size_t n)
+{
+    const struct aglm_cpu *model = kind->model;
+    add_cores(facts, cpus, kind, k, n);
+    struct name name = cluster_name(k, n, "frequency_max", "max frequency");
+    add_khz(facts, name, SYSFS, kind->khz_max, model->max_code);
     name = cluster_name(k, n, "frequency", "frequency now");
-    add_khz(facts, name, cpus->now_source,
-            kind->freq_count ? kind->khz_sum / (double)kind->freq_count : -1, cpus->now_code);
+    add_khz(facts, name, model->now_source,
+            kind->freq_count ? kind->khz_sum / (double)kind->freq_count : -1, model->now_code);
     name = cluster_name(k, n, "governor", "governor");
     if (model->governor[0])
         aglm_facts_text(facts, name.key, name.label, SYSFS, "%s", model->governor);
     else
         aglm_facts_unknown(facts, name.key, name.label, SYSFS, "%s",
-                           aglm_fsroot_reason(cpus->governor_code ? cpus->governor_code : -ENOENT));
-    if (n == 1 && cpus->capacity_code == -ENOENT)
-        return; /* only kernels that know several kinds of core have it */
+                           aglm_fsroot_reason(model->governor_code));
+    if (n == 1 && (model->capacity_code == 0 || model->capacity_code == -ENOENT))
+        return; /* a share of the strongest core tells nothing where all are alike */
     name = cluster_name(k, n, "capacity", "capacity");
     if (model->capacity > 0)
         aglm_facts_number(facts, name.key, name.label, SYSFS, "of 1024", (double)model->capacity);
     else
         aglm_facts_unknown(facts, name.key, name.label, SYSFS, "%s",
-                           aglm_fsroot_reason(cpus->capacity_code ? cpus->capacity_code : -ENOENT));
+                           aglm_fsroot_reason(model->capacity_code));
 }
 
 void aglm_probe_cpu(struct aglm_facts *facts, const struct aglm_fsroot *fs,

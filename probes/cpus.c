@@ -213,36 +213,32 @@ static void read_midr(struct aglm_cpu *cpu, const struct aglm_fsroot *fs)
     cpu->part = midr >> 4 & 0xfff;
 }
 
-static void read_cpu(struct aglm_cpus *cpus, struct aglm_cpu *cpu, const struct aglm_fsroot *fs,
-                     bool first)
+static void read_cpu(struct aglm_cpu *cpu, const struct aglm_fsroot *fs)
 {
     int64_t value;
     char text[sizeof(cpu->governor)];
     read_topology(cpu, fs);
     read_midr(cpu, fs);
-    int max = aglm_fsroot_integer(fs, KHZ_MIN, KHZ_MAX, &value,
-                                  CPU_DIR "/cpu%zu/cpufreq/cpuinfo_max_freq", cpu->id);
-    if (max == 0)
+    cpu->max_code = aglm_fsroot_integer(fs, KHZ_MIN, KHZ_MAX, &value,
+                                        CPU_DIR "/cpu%zu/cpufreq/cpuinfo_max_freq", cpu->id);
+    if (cpu->max_code == 0)
         cpu->max_khz = value;
-    int now = aglm_fsroot_integer(fs, KHZ_MIN, KHZ_MAX, &value,
-                                  CPU_DIR "/cpu%zu/cpufreq/scaling_cur_freq", cpu->id);
-    if (now == 0)
+    cpu->now_code = aglm_fsroot_integer(fs, KHZ_MIN, KHZ_MAX, &value,
+                                        CPU_DIR "/cpu%zu/cpufreq/scaling_cur_freq", cpu->id);
+    if (cpu->now_code == 0) {
         cpu->now_khz = value;
-    int governor = aglm_fsroot_text(fs, text, sizeof(text),
-                                    CPU_DIR "/cpu%zu/cpufreq/scaling_governor", cpu->id);
-    if (governor == 0)
+    } else if (cpu->now_khz >= 0) {
+        cpu->now_code = 0;
+        cpu->now_source = "/proc/cpuinfo";
+    }
+    cpu->governor_code = aglm_fsroot_text(fs, text, sizeof(text),
+                                          CPU_DIR "/cpu%zu/cpufreq/scaling_governor", cpu->id);
+    if (cpu->governor_code == 0)
         memcpy(cpu->governor, text, sizeof(text));
-    int capacity =
+    cpu->capacity_code =
         aglm_fsroot_integer(fs, 1, CAPACITY_MAX, &value, CPU_DIR "/cpu%zu/cpu_capacity", cpu->id);
-    if (capacity == 0)
+    if (cpu->capacity_code == 0)
         cpu->capacity = value;
-    if (!first)
-        return;
-    cpus->max_code = max;
-    cpus->governor_code = governor;
-    cpus->capacity_code = capacity;
-    cpus->now_code = cpu->now_khz < 0 ? now : 0;
-    cpus->now_source = now && cpu->now_khz >= 0 ? "/proc/cpuinfo" : CPU_DIR;
 }
 
 static int allocate(struct aglm_cpus *cpus, const struct aglm_cpulist *present,
@@ -262,7 +258,8 @@ static int allocate(struct aglm_cpus *cpus, const struct aglm_cpulist *present,
                                                    .part = -1,
                                                    .max_khz = -1,
                                                    .now_khz = -1,
-                                                   .capacity = -1};
+                                                   .capacity = -1,
+                                                   .now_source = CPU_DIR};
     return 0;
 }
 
@@ -284,12 +281,21 @@ static int find_present(struct aglm_cpus *cpus, const struct aglm_fsroot *fs, co
     return rc;
 }
 
+/* Whether nothing in /proc/cpuinfo was of use: some other text stands in its place. */
+static bool cpuinfo_says_nothing(const struct aglm_cpus *cpus)
+{
+    for (size_t i = 0; i < cpus->n; i++)
+        if (cpus->v[i].part >= 0)
+            return false;
+    return !cpus->brand[0] && !cpus->vendor[0] && !cpus->hardware[0] && !cpus->flags &&
+           cpus->family < 0;
+}
+
 void aglm_cpus_read(struct aglm_cpus *out, const struct aglm_fsroot *fs)
 {
     struct aglm_cpulist present, online;
     char *cpuinfo = NULL;
-    *out = (struct aglm_cpus){.family = -1, .model = -1, .stepping = -1, .now_source = CPU_DIR};
-    out->max_code = out->now_code = out->governor_code = out->capacity_code = -ENOENT;
+    *out = (struct aglm_cpus){.family = -1, .model = -1, .stepping = -1};
     out->cpuinfo_code = aglm_fsroot_slurp(fs, "/proc/cpuinfo", CPUINFO_MAX, &cpuinfo);
     out->code = find_present(out, fs, cpuinfo, &present);
     if (out->code == 0) {
@@ -300,11 +306,10 @@ void aglm_cpus_read(struct aglm_cpus *out, const struct aglm_fsroot *fs)
     if (cpuinfo)
         cpuinfo_parse(out, cpuinfo);
     free(cpuinfo);
-    bool first = true;
-    for (size_t i = 0; i < out->n; i++) {
-        read_cpu(out, &out->v[i], fs, first && out->v[i].online);
-        first = first && !out->v[i].online;
-    }
+    if (out->cpuinfo_code == 0 && cpuinfo_says_nothing(out))
+        out->cpuinfo_code = -EILSEQ;
+    for (size_t i = 0; i < out->n; i++)
+        read_cpu(&out->v[i], fs);
 }
 
 void aglm_cpus_finish(struct aglm_cpus *cpus)
@@ -353,6 +358,7 @@ int64_t aglm_cpus_cores(const struct aglm_cpus *cpus)
 int64_t aglm_cpus_packages(const struct aglm_cpus *cpus)
 {
     int64_t count = 0;
+    bool phone = cpus->n > 0 && cpus->v[0].part >= 0;
     for (size_t i = 0; i < cpus->n; i++) {
         if (!cpus->v[i].online)
             continue;
@@ -363,6 +369,9 @@ int64_t aglm_cpus_packages(const struct aglm_cpus *cpus)
             seen = cpus->v[j].online && cpus->v[j].package == cpus->v[i].package;
         count += !seen;
     }
+    /* Phones' kernels give each core a package of its own (Pixel 8); nobody sells such a thing. */
+    if (phone && count > 2 && count == (int64_t)aglm_cpus_online(cpus))
+        return -1;
     return count ? count : -1;
 }
 

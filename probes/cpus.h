@@ -38,6 +38,9 @@ struct aglm_cpu {
     int64_t max_khz, now_khz; /* cpuinfo_max_freq; scaling_cur_freq, else cpuinfo's "cpu MHz" */
     int64_t capacity;         /* 1024 = the strongest core, of kernels that know */
     char governor[32];
+    /* why a figure is unknown, a code of fsroot.h; 0 if it is known */
+    int max_code, now_code, governor_code, capacity_code;
+    const char *now_source;
 };
 
 struct aglm_cpus {
@@ -45,9 +48,6 @@ struct aglm_cpus {
     size_t n;
     int code;           /* 0, or why n is 0: a code of fsroot.h */
     const char *source; /* the file that named the CPUs */
-    /* why the figure of the first online CPU is unknown; 0 if it is known */
-    int max_code, now_code, governor_code, capacity_code;
-    const char *now_source;
     /* /proc/cpuinfo on the whole processor */
     int cpuinfo_code;
     char brand[128], vendor[64], hardware[128];

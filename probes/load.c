@@ -163,7 +163,7 @@ void aglm_probe_load(struct aglm_facts *facts, const struct aglm_fsroot *fs)
         add_live(facts, fs);
         return;
     }
-    const char *reason = "needs two readings, a captured tree has one";
+    const char *reason = "needs two readings, a capture has one";
     aglm_facts_unknown(facts, "load.others_cpu", "CPU use of others", "/proc/stat", "%s", reason);
     aglm_facts_unknown(facts, "load.heaviest", "Heaviest other process", "/proc", "%s", reason);
 }

@@ -109,7 +109,7 @@ static void add_count(struct aglm_facts *facts, const char *key, const char *lab
         aglm_facts_unknown(facts, key, label, source, "%s", reason);
 }
 
-/* "L1d 2x 32 KiB, L3 1x 32 MiB" from the number and size of each kind. */
+/* "L1d 2x 32 KiB, L3 1x 32 MiB" from the number and size of each kind that holds data. */
 static void add_caches(struct aglm_facts *facts, const char *source,
                        const struct aglm_caches *caches)
 {
@@ -117,7 +117,7 @@ static void add_caches(struct aglm_facts *facts, const char *source,
     for (size_t kind = 0; kind < AGLM_CACHE_KINDS; kind++) {
         size_t len = strlen(text);
         double kib = (double)caches->largest[kind] / 1024;
-        if (caches->instances[kind] > 0)
+        if (caches->instances[kind] > 0 && kind != AGLM_CACHE_L1I)
             snprintf(text + len, sizeof(text) - len, "%s%s %zux %.4g %s", len ? ", " : "",
                      aglm_cache_name((enum aglm_cache_kind)kind), caches->instances[kind],
                      kib < 1024 ? kib : kib / 1024, kib < 1024 ? "KiB" : "MiB");

@@ -5,6 +5,7 @@
 #include "probes/probe.h"
 #include "probes/x86/cpuid.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -133,6 +134,8 @@ static void add_container(struct aglm_facts *facts, const struct aglm_fsroot *fs
         return;
     }
     int rc = aglm_fsroot_read(fs, "/proc/1/cgroup", text, sizeof(text));
+    if (rc == 0 && !strstr(text, ":/"))
+        rc = text[0] ? -EILSEQ : -ENOENT;
     const char *name = rc ? NULL : container_of(text);
     if (rc)
         aglm_facts_unknown(facts, key, label, "/proc/1/cgroup", "%s", aglm_fsroot_reason(rc));

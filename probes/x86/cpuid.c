@@ -77,6 +77,7 @@ static void read_features(struct aglm_x86_cpu *out, const struct cpu_raw_data_t 
             (xcr0 & mask) == mask)
             append(out->features, sizeof(out->features), features[i].name);
     }
+    out->hybrid = regs[LEAF7][DX] >> 15 & 1;
     out->hypervisor = regs[LEAF1][CX] >> 31 & 1;
     if (out->hypervisor) {
         uint32_t id[4];

@@ -11,8 +11,9 @@ struct aglm_x86_cpu {
     char brand[128], vendor[16];     /* "" unknown */
     int family, model, stepping;     /* as Linux counts them, extended parts added; -1 unknown */
     int64_t cache[AGLM_CACHE_KINDS]; /* bytes of one cache, -1 unknown */
-    char features[256];     /* Linux' flag names, those that matter here, usable ones only */
-    bool hypervisor;        /* leaf 1 says that a hypervisor is there */
+    char features[256]; /* Linux' flag names, those that matter here, usable ones only */
+    bool hybrid;     /* cores of several kinds: the caches are those of the core that was asked */
+    bool hypervisor; /* leaf 1 says that a hypervisor is there */
     char hypervisor_id[13]; /* its signature, "KVMKVMKVM", or "" */
 };
 
