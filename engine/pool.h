@@ -1,6 +1,7 @@
 /* A fixed pool of threads that run one function together (fork and join).
  *
- * The caller is thread 0. Waiting threads spin briefly, then sleep, so that an idle pool uses no CPU.
+ * The caller is thread 0. Waiting threads spin briefly, then sleep, so that an idle pool uses no
+ * CPU.
  */
 #ifndef AGLM_ENGINE_POOL_H
 #define AGLM_ENGINE_POOL_H
@@ -13,12 +14,14 @@
 
 struct aglm_pool;
 
-/* ith of n threads calls this; work is shared out by the callee, by ith or through aglm_pool_next. */
+/* ith of n threads calls this; work is shared out by the callee, by ith or through aglm_pool_next.
+ */
 typedef void (*aglm_pool_fn)(void *ctx, unsigned ith, unsigned n);
 
-/* n_threads >= 1. cpu_mask: bitmap (bit i of byte i/8) or NULL for no pinning; strict gives each thread one CPU of the mask in
- * turn. While pinned, thread 0 is the caller itself, whose own affinity is changed on the first run and put back by
- * destroy. -EINVAL when the mask names no CPU that this process may use. */
+/* n_threads >= 1. cpu_mask: bitmap (bit i of byte i/8) or NULL for no pinning; strict gives each
+ * thread one CPU of the mask in turn. While pinned, thread 0 is the caller itself, whose own
+ * affinity is changed on the first run and put back by destroy. -EINVAL when the mask names no CPU
+ * that this process may use. */
 int aglm_pool_create(struct aglm_pool **out, unsigned n_threads, const uint8_t *cpu_mask,
                      size_t cpu_mask_bytes, bool strict, struct aglm_err *err);
 void aglm_pool_destroy(struct aglm_pool **pool);
@@ -26,9 +29,13 @@ void aglm_pool_destroy(struct aglm_pool **pool);
 unsigned aglm_pool_threads(const struct aglm_pool *pool);
 /* Runs fn on all threads; returns when all have returned. Not reentrant. */
 void aglm_pool_run(struct aglm_pool *pool, aglm_pool_fn fn, void *ctx);
-/* A shared counter, 0 at the start of each run: the next piece of work, for uneven pieces. */
+/* Inside a run, called by every thread: waits until all have arrived. Resets aglm_pool_next to 0.
+ */
+void aglm_pool_barrier(struct aglm_pool *pool);
+/* A shared counter, 0 at the start of each run and after each barrier: the next piece of work. */
 size_t aglm_pool_next(struct aglm_pool *pool);
-/* What the threads' affinity reads back as: "0-1", or "0 | 1" when they differ. Into buf, cut to fit. */
+/* What the threads' affinity reads back as: "0-1", or "0 | 1" when they differ. Into buf, cut to
+ * fit. */
 void aglm_pool_affinity(const struct aglm_pool *pool, char *buf, size_t size);
 
 #endif

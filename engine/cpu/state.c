@@ -1,0 +1,156 @@
+/* Allocates a session's memory in one piece and offers the CPU backend; see state.h. */
+#include "engine/cpu/state.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { ALIGN = 64 };
+
+/* A row of n floats with room for the last panel's padding. */
+static size_t padded(size_t n)
+{
+    return (n + AGLM_PANEL_ROWS - 1) / AGLM_PANEL_ROWS * AGLM_PANEL_ROWS;
+}
+
+/* Hands out the next count * size bytes of the allocation; the first time round only counts. */
+static void *take(struct aglm_cpu_state *s, size_t *used, size_t count, size_t size)
+{
+    void *p = s->memory ? s->memory + *used : NULL;
+    *used += (count * size + ALIGN - 1) / ALIGN * ALIGN;
+    return p;
+}
+
+static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
+{
+    const struct aglm_hparams *hp = &s->model->hp;
+    const size_t n = s->n_ubatch, q = (size_t)hp->n_heads * hp->head_dim;
+    const size_t kv = (size_t)hp->n_kv_heads * hp->head_dim;
+    const size_t cache = hp->n_layers * s->n_ctx * kv, k_max = s->w->k_max;
+    size_t used = 0;
+    /* Each part of a group may pad the next one's start, which is written later. */
+    s->ld_qkv = padded(q + 2 * kv) + AGLM_PANEL_ROWS;
+    s->ld_embd = padded(hp->n_embd);
+    s->ld_up = padded(2 * (size_t)hp->n_ff) + AGLM_PANEL_ROWS;
+    s->ld_vocab = padded(hp->n_vocab);
+    s->scratch_bytes = (aglm_matmul_scratch(k_max) + ALIGN - 1) / ALIGN * ALIGN;
+    s->scores_len = hp->n_heads / hp->n_kv_heads * padded(s->n_ctx + 1);
+
+    s->k_cache = take(s, &used, cache, sizeof(*s->k_cache));
+    s->v_cache = take(s, &used, cache, sizeof(*s->v_cache));
+    s->rope = take(s, &used, s->n_ctx * hp->n_rot, sizeof(*s->rope));
+    s->x = take(s, &used, n * hp->n_embd, sizeof(float));
+    s->normed = take(s, &used, n * hp->n_embd, sizeof(float));
+    s->qkv = take(s, &used, n * s->ld_qkv, sizeof(float));
+    s->att = take(s, &used, n * q, sizeof(float));
+    s->proj = take(s, &used, n * s->ld_embd, sizeof(float));
+    s->up = take(s, &used, n * s->ld_up, sizeof(float));
+    s->hidden = take(s, &used, n * hp->n_ff, sizeof(float));
+    s->logits = take(s, &used, AGLM_LOGIT_ROWS * s->ld_vocab, sizeof(float));
+    size_t acts = n > AGLM_LOGIT_ROWS ? n : AGLM_LOGIT_ROWS;
+    s->act_q = take(s, &used, acts * k_max, sizeof(*s->act_q));
+    s->act_scale = take(s, &used, acts * (k_max / 32 + 1), sizeof(float));
+    s->act_sum = take(s, &used, acts * (k_max / 16 + 1), sizeof(*s->act_sum));
+    s->scratch = take(s, &used, threads * s->scratch_bytes, 1);
+    s->scores = take(s, &used, threads * s->scores_len, sizeof(float));
+    return used;
+}
+
+/* Angles in double, so that late positions are exact: pos * scale * theta^(-2i / n_rot) /
+ * factor[i]. */
+static void fill_rope(struct aglm_cpu_state *s)
+{
+    const struct aglm_hparams *hp = &s->model->hp;
+    const size_t half = hp->n_rot / 2;
+    for (size_t i = 0; i < half; i++) {
+        double step = pow((double)hp->rope_theta, -2.0 * (double)i / hp->n_rot);
+        step *= (double)hp->rope_freq_scale;
+        if (s->w->rope_freqs)
+            step /= (double)s->w->rope_freqs[i];
+        for (size_t p = 0; p < s->n_ctx; p++) {
+            s->rope[(p * half + i) * 2] = (float)cos((double)p * step);
+            s->rope[(p * half + i) * 2 + 1] = (float)sin((double)p * step);
+        }
+    }
+}
+
+static void cpu_close(void *state)
+{
+    struct aglm_cpu_state *s = state;
+    if (!s)
+        return;
+    aglm_pool_destroy(&s->pool);
+    if (s->memory)
+        munmap(s->memory, s->memory_bytes);
+    free(s);
+}
+
+static void touch(void *ctx, unsigned ith, unsigned n)
+{
+    (void)ctx, (void)ith, (void)n;
+}
+
+static int cpu_open(void **state, const struct aglm_model *model,
+                    const struct aglm_session_options *options, struct aglm_err *err)
+{
+    struct aglm_cpu_state *s = calloc(1, sizeof(*s));
+    int rc = aglm_err_set(err, -ENOMEM, "%s: out of memory for a session", model->info.name);
+    if (!s)
+        return rc;
+    s->model = model;
+    s->w = model->weights;
+    s->n_ctx = options->n_ctx;
+    s->n_ubatch = options->n_ubatch;
+    s->memory_bytes = lay_out(s, options->n_threads);
+    void *p =
+        mmap(NULL, s->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) {
+        rc =
+            aglm_err_set(err, -errno,
+                         "%s: a context of %u tokens takes %zu MiB, which there is not: %s; choose "
+                         "a smaller one",
+                         model->info.name, options->n_ctx, s->memory_bytes >> 20, strerror(errno));
+        goto fail;
+    }
+    s->memory = p;
+#ifdef MADV_HUGEPAGE
+    (void)madvise(p, s->memory_bytes, MADV_HUGEPAGE);
+#endif
+    lay_out(s, options->n_threads);
+    fill_rope(s);
+    rc = aglm_pool_create(&s->pool, options->n_threads, options->cpu_mask, options->cpu_mask_bytes,
+                          options->cpu_strict, err);
+    if (rc)
+        goto fail;
+    aglm_pool_run(s->pool, touch, NULL); /* threads are up and pinned before anything is timed */
+    *state = s;
+    return 0;
+fail:
+    cpu_close(s);
+    return rc;
+}
+
+static void cpu_affinity(const void *state, char *buf, size_t size)
+{
+    const struct aglm_cpu_state *s = state;
+    aglm_pool_affinity(s->pool, buf, size);
+}
+
+static uint64_t cpu_kv_bytes(const struct aglm_model *model, size_t depth)
+{
+    const struct aglm_hparams *hp = &model->hp;
+    return (uint64_t)depth * hp->n_layers * hp->n_kv_heads * hp->head_dim * 2 * sizeof(uint16_t);
+}
+
+const struct aglm_backend aglm_backend_cpu = {
+    .name = "cpu",
+    .load = aglm_cpu_weights_load,
+    .weights_free = aglm_cpu_weights_free,
+    .open = cpu_open,
+    .close = cpu_close,
+    .forward = aglm_cpu_forward,
+    .affinity = cpu_affinity,
+    .kv_bytes = cpu_kv_bytes,
+};

@@ -1,0 +1,51 @@
+/* A session's memory in the CPU backend: KV cache, buffers of one batch, threads. All of it is
+ * allocated at open.
+ */
+#ifndef AGLM_ENGINE_CPU_STATE_H
+#define AGLM_ENGINE_CPU_STATE_H
+
+#include "engine/cpu/weights.h"
+#include "engine/pool.h"
+
+/* Logit rows computed at a time when every position's are wanted. */
+#define AGLM_LOGIT_ROWS 16
+
+struct aglm_cpu_state {
+    const struct aglm_model *model;
+    const struct aglm_cpu_weights *w;
+    struct aglm_pool *pool;
+    size_t n_ctx, n_ubatch;
+    uint8_t *memory; /* one allocation that holds all of the following */
+    size_t memory_bytes;
+
+    uint16_t *k_cache, *v_cache; /* F16 [n_layers, n_kv_heads, n_ctx, head_dim] */
+    float *rope;                 /* [n_ctx, n_rot / 2, 2]: cosine, sine */
+
+    float *x;      /* [n_ubatch, n_embd] the residual stream */
+    float *normed; /* [n_ubatch, n_embd] */
+    float *qkv;    /* [n_ubatch, ld_qkv] queries, keys, values of each token */
+    float *att;    /* [n_ubatch, n_heads * head_dim] */
+    float *proj;   /* [n_ubatch, ld_embd] what a block adds to x */
+    float *up;     /* [n_ubatch, ld_up] gate, then up */
+    float *hidden; /* [n_ubatch, n_ff] */
+    float *logits; /* [AGLM_LOGIT_ROWS, ld_vocab] */
+    size_t ld_qkv, ld_embd, ld_up, ld_vocab;
+
+    int8_t *act_q;    /* [n_ubatch, k_max] */
+    float *act_scale; /* [n_ubatch, k_max / 32] */
+    int32_t *act_sum; /* [n_ubatch, k_max / 16] */
+    uint8_t *scratch; /* [threads, scratch_bytes] for matmul */
+    float *scores;    /* [threads, scores_len] for attention */
+    size_t scratch_bytes, scores_len;
+
+    /* The batch in flight. */
+    const int32_t *tokens; /* [n] */
+    size_t n, pos;
+    float *rows, *last;
+};
+
+/* The transformer; see aglm_backend.forward. */
+void aglm_cpu_forward(void *state, const int32_t *tokens, size_t n, size_t pos, float *rows,
+                      float *last);
+
+#endif

@@ -1,0 +1,372 @@
+/* Packs a model's matrices for the kernels; see weights.h.
+ *
+ * Two passes over the same list of matrices: the first decides types and offsets, the second
+ * allocates and packs. With `quantize` set, rows of an F32, F16 or BF16 file are quantized on the
+ * way.
+ */
+#include "engine/cpu/weights.h"
+
+#include "engine/kernels/pack.h"
+#include "engine/pool.h"
+#include "probes/isa.h"
+#include "probes/profile.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { ROWS = AGLM_PANEL_ROWS };
+
+/* One packed matrix and the rows of the file that it is made of. */
+struct job {
+    struct aglm_matrix *matrix;
+    const struct aglm_gguf_tensor *source[3];
+    unsigned n_sources;
+};
+
+struct loader {
+    const struct aglm_model *model;
+    const struct aglm_model_options *options;
+    const struct aglm_dtype_info *quantize; /* NULL: types as in the file */
+    struct aglm_cpu_weights *w;
+    struct job *jobs; /* [n_jobs] */
+    size_t n_jobs;
+    struct aglm_pool *pool;
+    float *row;         /* [n threads][k_max], when quantizing */
+    uint8_t *quantized; /* [n threads][16][row bytes] */
+    size_t quantized_stride;
+    const struct job *current;
+    struct aglm_err *err;
+    int rc;
+};
+
+/* The type a matrix has in memory. Re-quantizing follows llama.cpp's mixes: the output matrix of a
+ * Q4_0 model is Q6_K, and rows that a type's block does not divide fall back to Q8_0, then to the
+ * file's type. */
+static enum aglm_dtype target_type(const struct loader *l, const struct aglm_gguf_tensor *t)
+{
+    if (!l->quantize)
+        return t->type;
+    enum aglm_dtype type = l->quantize->type;
+    if (type == AGLM_Q4_0 && t == l->model->tensors.output)
+        type = AGLM_Q6_K;
+    if (type == AGLM_Q6_K && t->ne[0] % 256)
+        type = AGLM_Q8_0;
+    if (aglm_dtype_get(type)->quantized && t->ne[0] % 32)
+        type = t->type;
+    return type;
+}
+
+static void plan_matrix(struct loader *l, struct aglm_matrix_group *group,
+                        const struct aglm_gguf_tensor *const *sources, unsigned n)
+{
+    struct aglm_matrix *m = &group->part[group->n++];
+    struct job *job = &l->jobs[l->n_jobs++];
+    *job = (struct job){.matrix = m, .n_sources = n};
+    m->type = target_type(l, sources[0]);
+    m->k = sources[0]->ne[0];
+    m->n_rows = 0;
+    for (unsigned i = 0; i < n; i++) {
+        job->source[i] = sources[i];
+        m->n_rows += sources[i]->ne[1];
+    }
+    m->n_panels = (m->n_rows + ROWS - 1) / ROWS;
+    m->offset = l->w->arena_bytes;
+    l->w->arena_bytes += m->n_panels * aglm_panel_bytes(m->type, m->k);
+    l->w->k_max = m->k > l->w->k_max ? m->k : l->w->k_max;
+    group->n_rows += m->n_rows;
+}
+
+/* Up to three tensors over the same input: one matrix if their types agree and no panel would
+ * straddle two of them with different padding, else one each. */
+static void plan_group(struct loader *l, struct aglm_matrix_group *group,
+                       const struct aglm_gguf_tensor *a, const struct aglm_gguf_tensor *b,
+                       const struct aglm_gguf_tensor *c)
+{
+    const struct aglm_gguf_tensor *all[3] = {a, b, c};
+    unsigned n = c ? 3 : b ? 2 : 1;
+    bool same = true;
+    for (unsigned i = 1; i < n; i++)
+        same = same && target_type(l, all[i]) == target_type(l, a);
+    if (same) {
+        plan_matrix(l, group, all, n);
+        return;
+    }
+    for (unsigned i = 0; i < n; i++)
+        plan_matrix(l, group, &all[i], 1);
+}
+
+/* A vector of any float type as floats; NULL for NULL or, with rc set, for lack of memory. */
+static float *copy_vector(struct loader *l, const struct aglm_gguf_tensor *t)
+{
+    if (!t || l->rc)
+        return NULL;
+    float *v = malloc(t->n_elements * sizeof(*v));
+    if (!v) {
+        l->rc = aglm_err_set(l->err, -ENOMEM, "%s: out of memory", l->options->path);
+        return NULL;
+    }
+    aglm_dtype_get(t->type)->to_float(v, t->data, t->n_elements);
+    return v;
+}
+
+/* Biases of up to three tensors one after another, zeros where one is absent; NULL if all are. */
+static float *join_biases(struct loader *l, const struct aglm_gguf_tensor *const bias[3],
+                          const size_t rows[3])
+{
+    if (l->rc || (!bias[0] && !bias[1] && !bias[2]))
+        return NULL;
+    float *v = calloc(rows[0] + rows[1] + rows[2], sizeof(*v));
+    if (!v) {
+        l->rc = aglm_err_set(l->err, -ENOMEM, "%s: out of memory", l->options->path);
+        return NULL;
+    }
+    float *at = v;
+    for (unsigned i = 0; i < 3; at += rows[i++])
+        if (bias[i])
+            aglm_dtype_get(bias[i]->type)->to_float(at, bias[i]->data, rows[i]);
+    return v;
+}
+
+static void plan_layer(struct loader *l, struct aglm_cpu_layer *to,
+                       const struct aglm_layer_tensors *from)
+{
+    const struct aglm_hparams *hp = &l->model->hp;
+    const size_t kv = (size_t)hp->n_kv_heads * hp->head_dim;
+    to->attn_norm = copy_vector(l, from->attn_norm);
+    to->ffn_norm = copy_vector(l, from->ffn_norm);
+    if (from->qkv) {
+        plan_group(l, &to->qkv, from->qkv, NULL, NULL);
+        to->qkv.bias = copy_vector(l, from->qkv_bias);
+    } else {
+        const struct aglm_gguf_tensor *const bias[3] = {from->q_bias, from->k_bias, from->v_bias};
+        const size_t rows[3] = {(size_t)hp->n_heads * hp->head_dim, kv, kv};
+        plan_group(l, &to->qkv, from->q, from->k, from->v);
+        to->qkv.bias = join_biases(l, bias, rows);
+    }
+    plan_group(l, &to->out, from->attn_output, NULL, NULL);
+    to->out.bias = copy_vector(l, from->attn_output_bias);
+    plan_group(l, &to->up, from->gate ? from->gate : from->up, from->gate ? from->up : NULL, NULL);
+    plan_group(l, &to->down, from->down, NULL, NULL);
+}
+
+static int plan(struct loader *l)
+{
+    const struct aglm_model *m = l->model;
+    struct aglm_cpu_weights *w = l->w;
+    w->n_layers = m->hp.n_layers;
+    w->layers = calloc(m->hp.n_layers, sizeof(*w->layers));
+    l->jobs = calloc((size_t)m->hp.n_layers * 8 + 1, sizeof(*l->jobs));
+    if (!w->layers || !l->jobs)
+        return aglm_err_set(l->err, -ENOMEM, "%s: out of memory", l->options->path);
+    for (uint32_t i = 0; i < m->hp.n_layers; i++)
+        plan_layer(l, &w->layers[i], &m->tensors.layers[i]);
+    plan_group(l, &w->output, m->tensors.output, NULL, NULL);
+    w->output_norm = copy_vector(l, m->tensors.output_norm);
+    w->rope_freqs = copy_vector(l, m->tensors.rope_freqs);
+    return l->rc;
+}
+
+static int allocate(struct loader *l)
+{
+    enum { HUGE_PAGE = 2 << 20 };
+    struct aglm_cpu_weights *w = l->w;
+    struct aglm_conditions now;
+    aglm_conditions_take(&now, NULL);
+    w->arena_bytes = (w->arena_bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    if (!isnan(now.memory_available_bytes) && (double)w->arena_bytes > now.memory_available_bytes)
+        return aglm_err_set(l->err, -ENOMEM,
+                            "%s: its weights take %.0f MiB in memory, but only %.0f MiB are "
+                            "available; choose a smaller model or quantization",
+                            l->options->path, (double)w->arena_bytes / 1048576,
+                            now.memory_available_bytes / 1048576);
+    void *p =
+        mmap(NULL, w->arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return aglm_err_set(l->err, -errno, "%s: no memory for %zu bytes of weights: %s",
+                            l->options->path, w->arena_bytes, strerror(errno));
+    w->arena = p;
+#ifdef MADV_HUGEPAGE
+    (void)madvise(p, w->arena_bytes, MADV_HUGEPAGE); /* worth it, not needed */
+#endif
+    if (!l->quantize)
+        return 0;
+    unsigned n = aglm_pool_threads(l->pool);
+    l->quantized_stride = w->k_max * 4; /* no type is longer than F32 */
+    l->row = malloc(n * w->k_max * sizeof(*l->row));
+    l->quantized = malloc(n * ROWS * l->quantized_stride);
+    if (!l->row || !l->quantized)
+        return aglm_err_set(l->err, -ENOMEM, "%s: out of memory", l->options->path);
+    return 0;
+}
+
+/* Row r of a job's concatenated sources, or NULL past the end. */
+static const void *source_row(const struct job *job, size_t r, enum aglm_dtype *type)
+{
+    for (unsigned i = 0; i < job->n_sources; i++) {
+        const struct aglm_gguf_tensor *t = job->source[i];
+        if (r < t->ne[1]) {
+            *type = t->type;
+            return (const uint8_t *)t->data + r * (t->n_bytes / t->ne[1]);
+        }
+        r -= t->ne[1];
+    }
+    return NULL;
+}
+
+static void pack_panel(struct loader *l, const struct job *job, size_t panel, unsigned ith)
+{
+    const struct aglm_matrix *m = job->matrix;
+    const struct aglm_dtype_info *to = aglm_dtype_get(m->type);
+    const void *rows[ROWS];
+    for (size_t i = 0; i < ROWS; i++) {
+        enum aglm_dtype type = m->type;
+        rows[i] = source_row(job, panel * ROWS + i, &type);
+        if (!rows[i] || type == m->type)
+            continue;
+        float *row = l->row + ith * l->w->k_max;
+        uint8_t *dst = l->quantized + (ith * ROWS + i) * l->quantized_stride;
+        aglm_dtype_get(type)->to_float(row, rows[i], m->k);
+        to->from_float(dst, row, m->k);
+        rows[i] = dst;
+    }
+    aglm_pack_panel(m->type, l->w->arena + m->offset + panel * aglm_panel_bytes(m->type, m->k),
+                    rows, m->k);
+}
+
+static void pack_job(void *ctx, unsigned ith, unsigned n)
+{
+    enum { CHUNK = 8 };
+    struct loader *l = ctx;
+    const struct job *job = l->current;
+    (void)n;
+    for (size_t at; (at = aglm_pool_next(l->pool) * CHUNK) < job->matrix->n_panels;)
+        for (size_t p = at; p < at + CHUNK && p < job->matrix->n_panels; p++)
+            pack_panel(l, job, p, ith);
+}
+
+/* Gives the file's pages back: they were read once and live on packed. */
+static void drop_pages(const struct aglm_gguf_tensor *t)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)t->data + page - 1) / page * page;
+    uintptr_t to = ((uintptr_t)t->data + t->n_bytes) / page * page;
+    if (to > from)
+        (void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+static int pack_all(struct loader *l)
+{
+    for (size_t i = 0; i < l->n_jobs; i++) {
+        if (l->options->cancelled && l->options->cancelled(l->options->cancelled_ctx))
+            return aglm_err_set(l->err, -ECANCELED, "%s: loading interrupted", l->options->path);
+        l->current = &l->jobs[i];
+        aglm_pool_run(l->pool, pack_job, l);
+        l->current->matrix->data = l->w->arena + l->current->matrix->offset;
+        for (unsigned s = 0; s < l->jobs[i].n_sources; s++)
+            drop_pages(l->jobs[i].source[s]);
+    }
+    return 0;
+}
+
+/* What the engine says of the model: the commonest matrix type, and the bytes that a token reads.
+ */
+static void tell(const struct loader *l, struct aglm_model_info *info)
+{
+    size_t bytes_of[AGLM_MATMUL_SLOTS] = {0}, best = 0;
+    const struct aglm_gguf_tensor *embd = l->model->tensors.token_embd;
+    for (size_t i = 0; i < l->n_jobs; i++) {
+        const struct aglm_matrix *m = l->jobs[i].matrix;
+        const struct aglm_dtype_info *type = aglm_dtype_get(m->type);
+        size_t bytes = m->n_rows * m->k / type->block_elements * type->block_bytes;
+        bytes_of[m->type] += m->n_rows * m->k;
+        info->bytes_per_token += bytes;
+    }
+    for (size_t i = 0; i < AGLM_MATMUL_SLOTS; i++)
+        best = bytes_of[i] > bytes_of[best] ? i : best;
+    snprintf(info->quantization, sizeof(info->quantization), "%s",
+             aglm_dtype_get((uint32_t)best)->name);
+    snprintf(info->isa, sizeof(info->isa), "%s", l->w->kernels.isa);
+    /* Matrices, then what stays in the file's form: vectors, and an embedding that is no output
+     * matrix. */
+    info->size_bytes = info->bytes_per_token;
+    for (size_t i = 0; i < aglm_gguf_tensor_count(l->model->file); i++) {
+        const struct aglm_gguf_tensor *t = aglm_gguf_tensor_at(l->model->file, i);
+        if (t->n_dims == 1 || (t == embd && t != l->model->tensors.output))
+            info->size_bytes += t->n_bytes;
+    }
+    info->bytes_per_token += embd->n_bytes / embd->ne[1];
+}
+
+static int check_quantize(struct loader *l)
+{
+    const char *name = l->options->quantize;
+    if (!name)
+        return 0;
+    l->quantize = aglm_dtype_by_name(name);
+    if (!l->quantize)
+        return aglm_err_set(l->err, -EINVAL,
+                            "-q %s: no such type; choose f32, f16, bf16, q8_0, q6_K or q4_0", name);
+    const struct aglm_dtype_info *up = aglm_dtype_get(l->model->tensors.layers[0].up->type);
+    if (up->quantized)
+        return aglm_err_set(l->err, -ENOTSUP,
+                            "%s: is %s already; -q re-quantizes only f32, f16 and bf16 files",
+                            l->options->path, up->name);
+    return 0;
+}
+
+int aglm_cpu_weights_load(void **out, const struct aglm_model *model,
+                          const struct aglm_model_options *options, struct aglm_model_info *info,
+                          struct aglm_err *err)
+{
+    struct loader l = {.model = model, .options = options, .err = err};
+    l.w = calloc(1, sizeof(*l.w));
+    if (!l.w)
+        return aglm_err_set(err, -ENOMEM, "%s: out of memory", options->path);
+    int rc = check_quantize(&l);
+    if (!rc)
+        rc = aglm_kernels_select(&l.w->kernels, options->isa, aglm_isa_detect(), err);
+    if (!rc)
+        rc = aglm_pool_create(&l.pool, options->n_load_threads, NULL, 0, false, err);
+    if (!rc)
+        rc = plan(&l);
+    if (!rc)
+        rc = allocate(&l);
+    if (!rc)
+        rc = pack_all(&l);
+    if (!rc) {
+        tell(&l, info);
+        *out = l.w;
+        l.w = NULL;
+    }
+    aglm_pool_destroy(&l.pool);
+    aglm_cpu_weights_free(l.w);
+    free(l.jobs);
+    free(l.row);
+    free(l.quantized);
+    return rc;
+}
+
+void aglm_cpu_weights_free(void *weights)
+{
+    struct aglm_cpu_weights *w = weights;
+    if (!w)
+        return;
+    for (size_t i = 0; w->layers && i < w->n_layers; i++) {
+        struct aglm_cpu_layer *l = &w->layers[i];
+        free(l->attn_norm);
+        free(l->ffn_norm);
+        free(l->qkv.bias);
+        free(l->out.bias);
+    }
+    free(w->layers);
+    free(w->output_norm);
+    free(w->rope_freqs);
+    if (w->arena)
+        munmap(w->arena, w->arena_bytes);
+    free(w);
+}

@@ -1,0 +1,53 @@
+/* The CPU backend's weights: every matrix packed for the kernels, in one allocation on huge pages.
+ *
+ * Made once per model, in parallel, straight from the mapped file, whose pages are given back as
+ * they are used. Token embeddings are read row by row from the file itself.
+ */
+#ifndef AGLM_ENGINE_CPU_WEIGHTS_H
+#define AGLM_ENGINE_CPU_WEIGHTS_H
+
+#include "engine/backend.h"
+#include "engine/dtype.h"
+#include "engine/kernels/kernels.h"
+
+/* A packed matrix: out[r] = dot(row r, in) for n_rows rows of k columns. */
+struct aglm_matrix {
+    enum aglm_dtype type;
+    size_t k, n_rows, n_panels;
+    size_t offset; /* into the arena, until it exists */
+    const uint8_t *data;
+};
+
+/* Matrices over the same input whose outputs lie one after another: one where all types agree. */
+struct aglm_matrix_group {
+    struct aglm_matrix part[3];
+    unsigned n;
+    size_t n_rows; /* of all parts */
+    float *bias;   /* [n_rows] or NULL */
+};
+
+struct aglm_cpu_layer {
+    float *attn_norm, *ffn_norm;  /* [n_embd] */
+    struct aglm_matrix_group qkv; /* rows q | k | v */
+    struct aglm_matrix_group out; /* attn_output */
+    struct aglm_matrix_group up;  /* rows gate | up */
+    struct aglm_matrix_group down;
+};
+
+struct aglm_cpu_weights {
+    struct aglm_kernels kernels;
+    struct aglm_cpu_layer *layers; /* [n_layers] */
+    float *output_norm;            /* [n_embd] */
+    float *rope_freqs;             /* [n_rot / 2] divisors, or NULL */
+    struct aglm_matrix_group output;
+    size_t n_layers, k_max; /* the longest row of any matrix */
+    uint8_t *arena;
+    size_t arena_bytes;
+};
+
+int aglm_cpu_weights_load(void **out, const struct aglm_model *model,
+                          const struct aglm_model_options *options, struct aglm_model_info *info,
+                          struct aglm_err *err);
+void aglm_cpu_weights_free(void *weights);
+
+#endif

@@ -1,0 +1,104 @@
+/* The kernel table: every inner loop of the CPU backend, one slot each.
+ *
+ * aglm_kernels_select fills every slot with the C reference, then overrides what the wanted
+ * instruction set does better. The CPU's flags are passed in, so that a test can ask for any table
+ * that can run here.
+ *
+ * Matrices are packed once, when a model is loaded, into panels of 16 rows (pack.h); a kernel takes
+ * whole panels. Weights of quantized types meet activations quantized to 8 bit in blocks of 32.
+ * Integer sums are exact, and every output is one chain of fused multiply-adds in block order, so
+ * that every instruction set, any batch size and any number of threads give the same bits for a
+ * matrix product.
+ */
+#ifndef AGLM_ENGINE_KERNELS_KERNELS_H
+#define AGLM_ENGINE_KERNELS_KERNELS_H
+
+#include "engine/dtype.h"
+#include "probes/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define AGLM_PANEL_ROWS 16   /* rows interleaved in one panel */
+#define AGLM_ACT_BLOCK 32    /* activations that share one scale */
+#define AGLM_MATMUL_SLOTS 40 /* GGUF type ids are below this */
+
+/* Activations of n tokens, as a matrix product takes them. Quantized weight types read q, scale and
+ * sum, float types read x. */
+struct aglm_acts {
+    const float *x;     /* [n, k] */
+    const int8_t *q;    /* [n, k], -127 … 127 */
+    const float *scale; /* [n, k / 32] */
+    const int32_t *sum; /* [n, k / 16]: sums of 16 neighbours of q */
+};
+
+/* out[t * ld_out + r] = dot(row r, activations of token t) for r < 16 * n_panels, t < n_tokens.
+ * w: n_panels packed panels of k columns; scratch: aglm_matmul_scratch(k) bytes, 64-byte aligned.
+ */
+typedef void (*aglm_matmul_fn)(float *out, size_t ld_out, const uint8_t *w,
+                               const struct aglm_acts *x, size_t k, size_t n_panels,
+                               size_t n_tokens, void *scratch);
+
+/* One token's attention for the query heads that share a key/value head. */
+struct aglm_attend {
+    float *out;        /* [n_q, head_dim] */
+    const float *q;    /* [n_q, head_dim], already scaled by 1/sqrt(head_dim) */
+    const uint16_t *k; /* [n_pos, head_dim] F16 */
+    const uint16_t *v; /* [n_pos, head_dim] F16 */
+    float *scores;     /* scratch: [n_q, n_pos rounded up to 16] */
+    size_t n_q, head_dim, n_pos;
+};
+
+struct aglm_kernels {
+    const char *isa; /* "c", "avx2", "avx512" */
+    aglm_matmul_fn
+        matmul[AGLM_MATMUL_SLOTS]; /* by enum aglm_dtype; NULL where there is no such type */
+    /* x: [n], n a multiple of 32 -> q: [n], scale: [n / 32], sum: [n / 16]. scale = max|x| / 127. A
+     * block that holds an infinity or NaN becomes q = 0, scale = NaN, so that the fault shows in
+     * the logits. Exact. */
+    void (*quantize)(int8_t *q, float *scale, int32_t *sum, const float *x, size_t n);
+    /* out = x / sqrt(mean(x^2) + eps) * w, all [n]. */
+    void (*rmsnorm)(float *out, const float *x, const float *w, float eps, size_t n);
+    /* x += y, [n]. Exact. */
+    void (*add)(float *x, const float *y, size_t n);
+    /* out = silu(gate) * up, [n]; silu(z) = z / (1 + exp(-z)). Exact. */
+    void (*silu_mul)(float *out, const float *gate, const float *up, size_t n);
+    /* dst = F16 of src, rounded to nearest even, [n]. Exact. */
+    void (*to_half)(uint16_t *dst, const float *src, size_t n);
+    /* out = softmax(q k^T) v, keys and values of all n_pos positions. Within a tolerance. */
+    void (*attend)(const struct aglm_attend *a);
+};
+
+/* Fills *out for isa "auto" (the best of flags), "c", "avx2" or "avx512". flags: enum
+ * aglm_isa_flag. -ENOTSUP names an isa that the flags lack, -EINVAL one that does not exist. */
+int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flags,
+                        struct aglm_err *err);
+
+/* Bytes of scratch a matmul may use for rows of k elements. */
+size_t aglm_matmul_scratch(size_t k);
+
+/* One per instruction set: overrides slots. Never call what they enter without having checked the
+ * CPU. */
+void aglm_kernels_fill_c(struct aglm_kernels *k);
+void aglm_kernels_fill_avx2(struct aglm_kernels *k);
+void aglm_kernels_fill_avx512(struct aglm_kernels *k);
+
+/* exp(x) as every instruction set computes it: range reduction by ln 2 in two parts, then the
+ * minimax polynomial of Cephes' expf (S. Moshier); relative error < 2e-7; x is clamped to -87.3
+ * … 88. NaN stays NaN. */
+float aglm_expf(float x);
+
+#define AGLM_EXP_LO -87.3f
+#define AGLM_EXP_HI 88.0f
+#define AGLM_EXP_LOG2E 1.44269504088896341f
+#define AGLM_EXP_LN2_HI 0.693359375f
+#define AGLM_EXP_LN2_LO -2.12194440e-4f
+/* exp(r) = 1 + r + r^2 * (C0 + r * (C1 + …)) for |r| <= ln2 / 2 */
+#define AGLM_EXP_C0 5.0000001201e-1f
+#define AGLM_EXP_C1 1.6666665459e-1f
+#define AGLM_EXP_C2 4.1665795894e-2f
+#define AGLM_EXP_C3 8.3334519073e-3f
+#define AGLM_EXP_C4 1.3981999507e-3f
+#define AGLM_EXP_C5 1.9875691500e-4f
+
+#endif

@@ -1,0 +1,140 @@
+/* C reference of everything that is no matrix product, and of the table itself. */
+#include "engine/kernels/ref.h"
+
+#include <math.h>
+#include <string.h>
+
+float aglm_expf(float x)
+{
+    x = x < AGLM_EXP_LO ? AGLM_EXP_LO : x;
+    x = x > AGLM_EXP_HI ? AGLM_EXP_HI : x;
+    float n = rintf(x * AGLM_EXP_LOG2E);
+    float r = fmaf(n, -AGLM_EXP_LN2_HI, x);
+    r = fmaf(n, -AGLM_EXP_LN2_LO, r);
+    float p = AGLM_EXP_C5;
+    p = fmaf(p, r, AGLM_EXP_C4);
+    p = fmaf(p, r, AGLM_EXP_C3);
+    p = fmaf(p, r, AGLM_EXP_C2);
+    p = fmaf(p, r, AGLM_EXP_C1);
+    p = fmaf(p, r, AGLM_EXP_C0);
+    p = fmaf(p, r * r, r) + 1.0f;
+    if (isnan(x))
+        return x;
+    uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
+    float scale;
+    memcpy(&scale, &bits, sizeof(scale));
+    return p * scale;
+}
+
+static void quantize_block(int8_t *q, float *scale, int32_t *sum, const float *x)
+{
+    uint32_t max = 0; /* as bits, so that infinity and NaN sort above every number */
+    for (size_t i = 0; i < 32; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], 4);
+        bits &= 0x7fffffffu;
+        max = bits > max ? bits : max;
+    }
+    if (max >= 0x7f800000u) {
+        memset(q, 0, 32);
+        sum[0] = sum[1] = 0;
+        *scale = NAN;
+        return;
+    }
+    float amax;
+    memcpy(&amax, &max, 4);
+    float inverse = amax > 1e-30f ? 127.0f / amax : 0.0f;
+    *scale = amax / 127.0f;
+    for (size_t h = 0; h < 2; h++) {
+        sum[h] = 0;
+        for (size_t i = h * 16; i < h * 16 + 16; i++) {
+            q[i] = (int8_t)lrintf(x[i] * inverse);
+            sum[h] += q[i];
+        }
+    }
+}
+
+static void quantize_c(int8_t *q, float *scale, int32_t *sum, const float *x, size_t n)
+{
+    for (size_t b = 0; b < n / 32; b++)
+        quantize_block(q + b * 32, scale + b, sum + b * 2, x + b * 32);
+}
+
+static void rmsnorm_c(float *out, const float *x, const float *w, float eps, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)x[i] * x[i];
+    float scale = 1.0f / sqrtf((float)(sum / (double)n) + eps);
+    for (size_t i = 0; i < n; i++)
+        out[i] = x[i] * scale * w[i];
+}
+
+static void add_c(float *x, const float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] += y[i];
+}
+
+static void silu_mul_c(float *out, const float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = gate[i] / (1.0f + aglm_expf(-gate[i])) * up[i];
+}
+
+static void to_half_c(uint16_t *dst, const float *src, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dst[i] = aglm_float_to_half(src[i]);
+}
+
+static void softmax(float *s, size_t n)
+{
+    float max = s[0];
+    for (size_t i = 1; i < n; i++)
+        max = s[i] > max ? s[i] : max;
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        s[i] = aglm_expf(s[i] - max);
+        sum += s[i];
+    }
+    float inverse = (float)(1.0 / sum);
+    for (size_t i = 0; i < n; i++)
+        s[i] *= inverse;
+}
+
+static void attend_c(const struct aglm_attend *a)
+{
+    for (size_t h = 0; h < a->n_q; h++) {
+        const float *q = a->q + h * a->head_dim;
+        float *out = a->out + h * a->head_dim;
+        for (size_t p = 0; p < a->n_pos; p++) {
+            float dot = 0;
+            for (size_t i = 0; i < a->head_dim; i++)
+                dot = fmaf(q[i], aglm_half_to_float(a->k[p * a->head_dim + i]), dot);
+            a->scores[p] = dot;
+        }
+        softmax(a->scores, a->n_pos);
+        memset(out, 0, a->head_dim * sizeof(*out));
+        for (size_t p = 0; p < a->n_pos; p++)
+            for (size_t i = 0; i < a->head_dim; i++)
+                out[i] = fmaf(a->scores[p], aglm_half_to_float(a->v[p * a->head_dim + i]), out[i]);
+    }
+}
+
+void aglm_kernels_fill_c(struct aglm_kernels *k)
+{
+    k->isa = "c";
+    k->matmul[AGLM_F32] = aglm_matmul_f32_c;
+    k->matmul[AGLM_F16] = aglm_matmul_f16_c;
+    k->matmul[AGLM_BF16] = aglm_matmul_bf16_c;
+    k->matmul[AGLM_Q8_0] = aglm_matmul_q8_0_c;
+    k->matmul[AGLM_Q4_0] = aglm_matmul_q4_0_c;
+    k->matmul[AGLM_Q6_K] = aglm_matmul_q6_k_c;
+    k->quantize = quantize_c;
+    k->rmsnorm = rmsnorm_c;
+    k->add = add_c;
+    k->silu_mul = silu_mul_c;
+    k->to_half = to_half_c;
+    k->attend = attend_c;
+}

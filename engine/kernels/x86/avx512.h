@@ -1,0 +1,65 @@
+/* The AVX-512 intrinsics: the compiler's, or, with AGLM_SIMDE, an emulation of them for testing on
+ * lesser CPUs. */
+#ifndef AGLM_ENGINE_KERNELS_X86_AVX512_H
+#define AGLM_ENGINE_KERNELS_X86_AVX512_H
+
+#ifdef AGLM_SIMDE
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx512.h>
+#include <simde/x86/f16c.h>
+#include <simde/x86/fma.h>
+/* The emulated table lives beside the real one in a test. */
+#define aglm_kernels_fill_avx512 aglm_kernels_fill_avx512_emulated
+
+/* What SIMDe 0.7.4 lacks, lane by lane. */
+static inline __m512 _mm512_cvtph_ps(__m256i h)
+{
+    float f[16];
+    _mm256_storeu_ps(f, _mm256_cvtph_ps(_mm256_castsi256_si128(h)));
+    _mm256_storeu_ps(f + 8, _mm256_cvtph_ps(_mm256_extracti128_si256(h, 1)));
+    return _mm512_loadu_ps(f);
+}
+static inline __m512 _mm512_cvtepi32_ps(__m512i v)
+{
+    int32_t in[16];
+    float f[16];
+    _mm512_storeu_si512(in, v);
+    for (int i = 0; i < 16; i++)
+        f[i] = (float)in[i];
+    return _mm512_loadu_ps(f);
+}
+static inline __m512i _mm512_cvtepi8_epi32(__m128i v)
+{
+    int8_t in[16];
+    int32_t out[16];
+    _mm_storeu_si128((void *)in, v);
+    for (int i = 0; i < 16; i++)
+        out[i] = in[i];
+    return _mm512_loadu_si512(out);
+}
+static inline __m512i _mm512_cvtepu16_epi32(__m256i v)
+{
+    uint16_t in[16];
+    int32_t out[16];
+    _mm256_storeu_si256((void *)in, v);
+    for (int i = 0; i < 16; i++)
+        out[i] = in[i];
+    return _mm512_loadu_si512(out);
+}
+/* SIMDe wants a literal, which an unrolled loop's counter is not yet. */
+#undef _mm512_srli_epi16
+static inline __m512i _mm512_srli_epi16(__m512i v, unsigned n)
+{
+    uint16_t in[32];
+    _mm512_storeu_si512(in, v);
+    for (int i = 0; i < 32; i++)
+        in[i] = (uint16_t)(in[i] >> n);
+    return _mm512_loadu_si512(in);
+}
+#else
+#include <immintrin.h>
+#endif
+
+#include "engine/kernels/x86/x86.h"
+
+#endif

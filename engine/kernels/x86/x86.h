@@ -1,0 +1,47 @@
+/* What the x86 kernel files share: unrolling, and the split of a matrix product into streams and
+ * tiles. */
+#ifndef AGLM_ENGINE_KERNELS_X86_X86_H
+#define AGLM_ENGINE_KERNELS_X86_X86_H
+
+#include "engine/kernels/kernels.h"
+
+/* A function whose last argument is a constant in every call: inlined, so that its loops unroll. */
+#define X86_INLINE static inline __attribute__((always_inline))
+
+#if defined(__clang__)
+#define X86_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define X86_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#define X86_MATMUL_ARGS                                                               \
+    float *out, size_t ld_out, const uint8_t *w, const struct aglm_acts *x, size_t k, \
+        size_t n_panels, size_t n_tokens, void *scratch
+
+/* One token: STREAMS panels at a time, then the rest one by one. fn(out, w, stride, …, panels).
+ * Needs n_panels and ld_out in scope (ld_out is not used for a single token). */
+#define X86_STREAMS(fn, out, w, stride, ...)                                          \
+    {                                                                                 \
+        (void)ld_out;                                                                 \
+        size_t p_ = 0;                                                                \
+        for (; p_ + STREAMS <= n_panels; p_ += STREAMS)                               \
+            fn((out) + p_ * ROWS, (w) + p_ * (stride), stride, __VA_ARGS__, STREAMS); \
+        for (; p_ < n_panels; p_++)                                                   \
+            fn((out) + p_ * ROWS, (w) + p_ * (stride), stride, __VA_ARGS__, 1);       \
+    }
+
+/* Several tokens over one panel: TILE at a time, then the rest one by one. fn(…, first token,
+ * tokens). */
+#define X86_TILES(fn, ...)                        \
+    {                                             \
+        size_t t_ = 0;                            \
+        for (; t_ + TILE <= n_tokens; t_ += TILE) \
+            fn(__VA_ARGS__, t_, TILE);            \
+        for (; t_ < n_tokens; t_++)               \
+            fn(__VA_ARGS__, t_, 1);               \
+    }
+
+/* The other half of the AVX2 table, from avx2_vector.c; AVX-512 keeps it. */
+void aglm_kernels_fill_avx2_vector(struct aglm_kernels *k);
+
+#endif

@@ -1,0 +1,460 @@
+/* Every kernel of every instruction set against the C reference, on ragged sizes, with guard bytes
+ * around outputs.
+ *
+ * Matrix products, quantization, conversion, add and SiLU must be equal bit for bit; the norm and
+ * attention within a tolerance. AVX-512 runs for real where the CPU has it and always under
+ * emulation (SIMDe), if that was built in.
+ */
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/pack.h"
+#include "probes/isa.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef HAVE_EMULATED_AVX512
+void aglm_kernels_fill_avx512_emulated(struct aglm_kernels *k);
+#endif
+
+enum { ROWS = AGLM_PANEL_ROWS, GUARD = 64, MAX_TABLES = 4 };
+
+static struct aglm_kernels reference;
+static struct {
+    struct aglm_kernels k;
+    char name[24];
+} tables[MAX_TABLES];
+static int n_tables;
+
+static void add_table(const char *isa)
+{
+    struct aglm_kernels k;
+    if (aglm_kernels_select(&k, isa, aglm_isa_detect(), NULL))
+        return;
+    tables[n_tables].k = k;
+    snprintf(tables[n_tables++].name, sizeof(tables[0].name), "%s", isa);
+}
+
+static void find_tables(void)
+{
+    aglm_kernels_select(&reference, "c", 0, NULL);
+    add_table("avx2");
+    add_table("avx512");
+#ifdef HAVE_EMULATED_AVX512
+    tables[n_tables].k = reference;
+    aglm_kernels_fill_avx512_emulated(&tables[n_tables].k);
+    snprintf(tables[n_tables++].name, sizeof(tables[0].name), "avx512 emulated");
+#endif
+}
+
+static uint32_t seed;
+static uint32_t next_random(void)
+{
+    seed ^= seed << 13, seed ^= seed >> 17, seed ^= seed << 5;
+    return seed;
+}
+static float next_float(void)
+{
+    return (float)((int32_t)next_random() >> 8) * 0x1p-22f; /* -2 … 2 */
+}
+
+static void *aligned(size_t n)
+{
+    void *p = aligned_alloc(64, (n + 63) / 64 * 64);
+    ck_assert_ptr_nonnull(p);
+    return p;
+}
+
+/* A row of random blocks: any bits but the scales, which are small finite halves. */
+static void random_row(uint8_t *row, const struct aglm_dtype_info *type, size_t k)
+{
+    size_t n = k / type->block_elements * type->block_bytes;
+    for (size_t i = 0; i < n; i++)
+        row[i] = (uint8_t)(next_random() >> 11);
+    for (size_t b = 0; b < k / type->block_elements; b++) {
+        uint8_t *block = row + b * type->block_bytes;
+        float f = next_float();
+        uint16_t h =
+            type->type == AGLM_BF16 ? aglm_float_to_bf16(f) : aglm_float_to_half(f * 0.01f);
+        if (type->type == AGLM_F32)
+            memcpy(block, &f, 4);
+        else
+            memcpy(block + (type->type == AGLM_Q6_K ? 208 : 0), &h, 2);
+    }
+}
+
+struct product {
+    size_t k, n_rows, n_panels, n_tokens, ld;
+    const struct aglm_dtype_info *type;
+    uint8_t *rows, *packed;
+    float *x, *out, *expected;
+    int8_t *q;
+    float *scale;
+    int32_t *sum;
+    void *scratch;
+};
+
+static void product_init(struct product *p, enum aglm_dtype type, size_t k, size_t n_rows,
+                         size_t n_tokens)
+{
+    p->type = aglm_dtype_get(type);
+    p->k = k, p->n_rows = n_rows, p->n_tokens = n_tokens;
+    p->n_panels = (n_rows + ROWS - 1) / ROWS;
+    p->ld = p->n_panels * ROWS + 3;
+    size_t row_bytes = k / p->type->block_elements * p->type->block_bytes;
+    size_t panel = aglm_panel_bytes(type, k);
+    p->rows = malloc(n_rows * row_bytes);
+    p->packed = aligned(p->n_panels * panel);
+    for (size_t r = 0; r < n_rows; r++)
+        random_row(p->rows + r * row_bytes, p->type, k);
+    for (size_t i = 0; i < p->n_panels; i++) {
+        const void *rows[ROWS];
+        for (size_t r = 0; r < ROWS; r++)
+            rows[r] = i * ROWS + r < n_rows ? p->rows + (i * ROWS + r) * row_bytes : NULL;
+        aglm_pack_panel(type, p->packed + i * panel, rows, k);
+    }
+    size_t padded = (k + 31) / 32 * 32;
+    p->x = malloc(n_tokens * k * sizeof(float));
+    p->q = malloc(n_tokens * padded);
+    p->scale = malloc(n_tokens * padded / 32 * sizeof(float));
+    p->sum = malloc(n_tokens * padded / 16 * sizeof(int32_t));
+    for (size_t i = 0; i < n_tokens * k; i++)
+        p->x[i] = next_float();
+    /* The extremes too: a block of +-127 meets whatever the weights hold. */
+    for (size_t i = 0; i < 32 && i < k; i++)
+        p->x[i] = i % 2 ? 2.0f : -2.0f;
+    if (k % 32 == 0)
+        for (size_t t = 0; t < n_tokens; t++)
+            reference.quantize(p->q + t * k, p->scale + t * (k / 32), p->sum + t * (k / 16),
+                               p->x + t * k, k);
+    p->out = malloc((n_tokens * p->ld + GUARD) * sizeof(float));
+    p->expected = malloc((n_tokens * p->ld + GUARD) * sizeof(float));
+    p->scratch = aligned(aglm_matmul_scratch(k));
+}
+
+static void product_finish(struct product *p)
+{
+    free(p->rows), free(p->packed), free(p->x), free(p->q), free(p->scale), free(p->sum);
+    free(p->out), free(p->expected), free(p->scratch);
+}
+
+static void multiply(const struct product *p, const struct aglm_kernels *k, float *out)
+{
+    const struct aglm_acts acts = {p->x, p->q, p->scale, p->sum};
+    for (size_t i = 0; i < p->n_tokens * p->ld + GUARD; i++)
+        out[i] = 12345.0f;
+    k->matmul[p->type->type](out, p->ld, p->packed, &acts, p->k, p->n_panels, p->n_tokens,
+                             p->scratch);
+}
+
+static const size_t SHAPES[][3] = {/* k in blocks, rows, tokens */
+                                   {1, 1, 1},   {1, 16, 1},  {2, 17, 1},  {3, 64, 1},
+                                   {5, 80, 1},  {7, 100, 1}, {1, 16, 2},  {2, 33, 3},
+                                   {3, 48, 4},  {2, 31, 5},  {4, 15, 7},  {1, 16, 12},
+                                   {3, 32, 13}, {2, 16, 17}, {1, 49, 33}, {6, 16, 25}};
+static const enum aglm_dtype TYPES[] = {AGLM_F32,  AGLM_F16,  AGLM_BF16,
+                                        AGLM_Q8_0, AGLM_Q4_0, AGLM_Q6_K};
+
+/* Float types take any number of columns: ragged ones here. */
+static size_t columns(enum aglm_dtype type, size_t blocks)
+{
+    const struct aglm_dtype_info *info = aglm_dtype_get(type);
+    return info->quantized ? blocks * info->block_elements : blocks * 31 + blocks % 3;
+}
+
+START_TEST(test_matmul_equals_reference)
+{
+    enum aglm_dtype type = TYPES[_i];
+    for (size_t s = 0; s < sizeof(SHAPES) / sizeof(*SHAPES); s++) {
+        struct product p;
+        seed = 0x9e3779b9u + (uint32_t)(s * 31 + (size_t)_i);
+        product_init(&p, type, columns(type, SHAPES[s][0]), SHAPES[s][1], SHAPES[s][2]);
+        multiply(&p, &reference, p.expected);
+        for (int i = 0; i < n_tables; i++) {
+            multiply(&p, &tables[i].k, p.out);
+            ck_assert_msg(memcmp(p.out, p.expected, (p.n_tokens * p.ld + GUARD) * sizeof(float)) ==
+                              0,
+                          "%s %s: k %zu, rows %zu, tokens %zu", tables[i].name, p.type->name, p.k,
+                          p.n_rows, p.n_tokens);
+        }
+        product_finish(&p);
+    }
+}
+END_TEST
+
+/* The reference itself, against the dequantized rows in double. */
+START_TEST(test_reference_is_the_dot_product)
+{
+    enum aglm_dtype type = TYPES[_i];
+    struct product p;
+    seed = 4711;
+    product_init(&p, type, columns(type, 3), 21, 3);
+    multiply(&p, &reference, p.expected);
+    float *row = malloc(p.k * sizeof(float));
+    size_t row_bytes = p.k / p.type->block_elements * p.type->block_bytes;
+    for (size_t r = 0; r < p.n_rows; r++) {
+        p.type->to_float(row, p.rows + r * row_bytes, p.k);
+        for (size_t t = 0; t < p.n_tokens; t++) {
+            double dot = 0, size = 0;
+            for (size_t i = 0; i < p.k; i++) {
+                double x = p.x[t * p.k + i];
+                if (p.type->quantized)
+                    x = (double)p.q[t * p.k + i] * (double)p.scale[(t * p.k + i) / 32];
+                dot += row[i] * x;
+                size += fabs(row[i] * x);
+            }
+            ck_assert_msg(fabs(p.expected[t * p.ld + r] - dot) <= 1e-5 * size + 1e-30,
+                          "%s row %zu: %g, not %g", p.type->name, r,
+                          (double)p.expected[t * p.ld + r], dot);
+        }
+    }
+    /* Padding rows are zero. */
+    for (size_t r = p.n_rows; r < p.n_panels * ROWS; r++)
+        ck_assert(p.expected[r] == 0.0f);
+    free(row);
+    product_finish(&p);
+}
+END_TEST
+
+/* The largest magnitudes there are: no 16-bit sum may saturate. */
+START_TEST(test_extremes_do_not_saturate)
+{
+    enum { K = 512 };
+    static const enum aglm_dtype QUANTIZED[] = {AGLM_Q8_0, AGLM_Q4_0, AGLM_Q6_K};
+    struct product p;
+    seed = 7;
+    product_init(&p, QUANTIZED[_i], K, 16, 5);
+    for (int fill = 0; fill < 4; fill++) {
+        static const int BYTES[] = {0x00, 0xff, 0x80, 0x7f};
+        size_t values = p.type->type == AGLM_Q6_K   ? K * 12
+                        : p.type->type == AGLM_Q4_0 ? K * 8
+                                                    : K * 16;
+        memset(p.packed, BYTES[fill], values);
+        if (p.type->type == AGLM_Q6_K)
+            memset(p.packed + values, fill % 2 ? 0x80 : 0x7f, K);
+        memset(p.q, fill < 2 ? 127 : -127, 5 * K);
+        for (size_t i = 0; i < 5 * K / 16; i++)
+            p.sum[i] = 16 * (fill < 2 ? 127 : -127);
+        multiply(&p, &reference, p.expected);
+        for (int i = 0; i < n_tables; i++) {
+            multiply(&p, &tables[i].k, p.out);
+            ck_assert_msg(memcmp(p.out, p.expected, 5 * p.ld * sizeof(float)) == 0, "%s %s fill %d",
+                          tables[i].name, p.type->name, fill);
+        }
+    }
+    product_finish(&p);
+}
+END_TEST
+
+static const size_t LENGTHS[] = {1, 7, 8, 15, 16, 17, 31, 32, 33, 64, 100, 257};
+enum { LONGEST = 257 };
+
+START_TEST(test_quantize)
+{
+    float x[LONGEST + 31], scale[2][12];
+    int8_t q[2][LONGEST + 31 + GUARD];
+    int32_t sum[2][24];
+    for (size_t n = 32; n <= 256; n += 32)
+        for (int special = 0; special < 6; special++) {
+            static const float SPECIAL[] = {0.5f, NAN, INFINITY, -INFINITY, 1e-38f, 3e38f};
+            seed = (uint32_t)(n * 7 + (size_t)special + 1);
+            for (size_t i = 0; i < n; i++)
+                x[i] = special == 4 ? SPECIAL[4] * (float)i : next_float();
+            x[n - 3] = SPECIAL[special];
+            memset(q, 77, sizeof(q));
+            reference.quantize(q[0], scale[0], sum[0], x, n);
+            for (int i = 0; i < n_tables; i++) {
+                tables[i].k.quantize(q[1], scale[1], sum[1], x, n);
+                ck_assert_mem_eq(q[0], q[1], sizeof(q[0]));
+                ck_assert_mem_eq(sum[0], sum[1], n / 16 * 4);
+                for (size_t b = 0; b < n / 32; b++)
+                    ck_assert(scale[0][b] == scale[1][b] ||
+                              (isnan(scale[0][b]) && isnan(scale[1][b])));
+            }
+            for (size_t b = 0; b < n / 32; b++) {
+                bool broken = b == n / 32 - 1 && special >= 1 && special <= 3;
+                ck_assert(broken == (bool)isnan(scale[0][b]));
+                for (size_t i = b * 32; i < b * 32 + 32 && !broken; i++)
+                    ck_assert(fabsf(x[i] - (float)q[0][i] * scale[0][b]) <=
+                              scale[0][b] * 0.5001f + 1e-30f);
+            }
+        }
+}
+END_TEST
+
+START_TEST(test_elementwise_exact)
+{
+    size_t n = LENGTHS[_i];
+    float a[LONGEST], b[LONGEST], out[2][LONGEST + GUARD];
+    uint16_t half[2][LONGEST + GUARD];
+    seed = (uint32_t)n;
+    for (size_t i = 0; i < n; i++) {
+        a[i] = next_float() * (i % 5 == 0 ? 60.0f : 2.0f);
+        b[i] = next_float() * (i % 7 == 0 ? 40000.0f : 1.0f);
+    }
+    for (int t = 0; t < n_tables; t++) {
+        memset(out, 0x55, sizeof(out));
+        reference.silu_mul(out[0], a, b, n);
+        tables[t].k.silu_mul(out[1], a, b, n);
+        ck_assert_mem_eq(out[0], out[1], sizeof(out[0]));
+        memset(half, 0x55, sizeof(half));
+        reference.to_half(half[0], b, n);
+        tables[t].k.to_half(half[1], b, n);
+        ck_assert_mem_eq(half[0], half[1], sizeof(half[0]));
+        memset(out, 0x55, sizeof(out));
+        memcpy(out[0], a, n * sizeof(float));
+        memcpy(out[1], a, n * sizeof(float));
+        reference.add(out[0], b, n);
+        tables[t].k.add(out[1], b, n);
+        ck_assert_mem_eq(out[0], out[1], sizeof(out[0]));
+    }
+    for (size_t i = 0; i < n; i++) {
+        double silu = a[i] / (1.0 + exp(-(double)a[i])) * (double)b[i];
+        reference.silu_mul(out[0], a + i, b + i, 1);
+        ck_assert_msg(fabs(out[0][0] - silu) <= 1e-6 * fabs(silu) + 1e-30, "silu(%g)",
+                      (double)a[i]);
+    }
+}
+END_TEST
+
+START_TEST(test_exp)
+{
+    for (float x = -87.0f; x < 88.0f; x += 0.0137f)
+        ck_assert_msg(fabs(aglm_expf(x) / exp((double)x) - 1) < 2e-7, "exp(%g)", (double)x);
+    ck_assert(isnan(aglm_expf(NAN)));
+    ck_assert(aglm_expf(-INFINITY) < 1e-37f && aglm_expf(0.0f) == 1.0f &&
+              isfinite(aglm_expf(INFINITY)));
+}
+END_TEST
+
+START_TEST(test_rmsnorm)
+{
+    size_t n = LENGTHS[_i];
+    float x[LONGEST], w[LONGEST], out[LONGEST + GUARD];
+    double square = 0;
+    seed = (uint32_t)n + 99;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = next_float(), w[i] = next_float();
+        square += (double)x[i] * (double)x[i];
+    }
+    double scale = 1 / sqrt(square / (double)n + 1e-5);
+    for (int t = -1; t < n_tables; t++) {
+        const struct aglm_kernels *k = t < 0 ? &reference : &tables[t].k;
+        memset(out, 0x55, sizeof(out));
+        k->rmsnorm(out, x, w, 1e-5f, n);
+        for (size_t i = 0; i < n; i++)
+            ck_assert(fabs(out[i] - (double)x[i] * scale * (double)w[i]) < 1e-5);
+        for (size_t i = n * 4; i < sizeof(out); i++)
+            ck_assert(((uint8_t *)out)[i] == 0x55);
+    }
+}
+END_TEST
+
+static void attend_in_double(double *out, const float *q, const uint16_t *k, const uint16_t *v,
+                             size_t dim, size_t n_pos)
+{
+    double *s = malloc(n_pos * sizeof(*s)), max = -INFINITY, total = 0;
+    for (size_t p = 0; p < n_pos; p++) {
+        s[p] = 0;
+        for (size_t i = 0; i < dim; i++)
+            s[p] += (double)q[i] * (double)aglm_half_to_float(k[p * dim + i]);
+        max = s[p] > max ? s[p] : max;
+    }
+    for (size_t p = 0; p < n_pos; p++)
+        total += s[p] = exp(s[p] - max);
+    for (size_t i = 0; i < dim; i++) {
+        out[i] = 0;
+        for (size_t p = 0; p < n_pos; p++)
+            out[i] += s[p] / total * (double)aglm_half_to_float(v[p * dim + i]);
+    }
+    free(s);
+}
+
+static const size_t ATTEND[][3] = {/* query heads, head_dim, positions */
+                                   {1, 16, 1}, {2, 20, 3},     {4, 64, 17}, {5, 80, 31},
+                                   {3, 33, 8}, {16, 128, 100}, {8, 7, 33},  {4, 256, 5}};
+
+START_TEST(test_attend)
+{
+    size_t n_q = ATTEND[_i][0], dim = ATTEND[_i][1], n_pos = ATTEND[_i][2];
+    float *q = malloc(n_q * dim * sizeof(float)),
+          *out = malloc((n_q * dim + GUARD) * sizeof(float));
+    float *scores = malloc((n_q * ((n_pos + 15) / 16 * 16) + GUARD) * sizeof(float));
+    uint16_t *k = malloc(n_pos * dim * 2), *v = malloc(n_pos * dim * 2);
+    double *expected = malloc(dim * sizeof(double));
+    seed = (uint32_t)_i + 5;
+    for (size_t i = 0; i < n_q * dim; i++)
+        q[i] = next_float();
+    for (size_t i = 0; i < n_pos * dim; i++) {
+        k[i] = aglm_float_to_half(next_float());
+        v[i] = aglm_float_to_half(next_float());
+    }
+    for (int t = -1; t < n_tables; t++) {
+        const struct aglm_kernels *table = t < 0 ? &reference : &tables[t].k;
+        const struct aglm_attend a = {out, q, k, v, scores, n_q, dim, n_pos};
+        size_t end = n_q * ((n_pos + 15) / 16 * 16);
+        for (size_t i = 0; i < GUARD; i++)
+            out[n_q * dim + i] = scores[end + i] = 4321.0f;
+        table->attend(&a);
+        for (size_t h = 0; h < n_q; h++) {
+            attend_in_double(expected, q + h * dim, k, v, dim, n_pos);
+            for (size_t i = 0; i < dim; i++)
+                ck_assert_msg(fabs(out[h * dim + i] - expected[i]) < 1e-4,
+                              "%s head %zu: %g, not %g", t < 0 ? "c" : tables[t].name, h,
+                              (double)out[h * dim + i], expected[i]);
+        }
+        for (size_t i = 0; i < GUARD; i++)
+            ck_assert(out[n_q * dim + i] == 4321.0f && scores[end + i] == 4321.0f);
+    }
+    free(q), free(out), free(scores), free(k), free(v), free(expected);
+}
+END_TEST
+
+START_TEST(test_select)
+{
+    struct aglm_kernels k;
+    struct aglm_err err;
+    ck_assert_int_eq(aglm_kernels_select(&k, "auto", 0, &err), 0);
+    ck_assert_str_eq(k.isa, "c");
+    ck_assert_int_lt(aglm_kernels_select(&k, "avx2", 0, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.msg, "avx2"));
+    ck_assert_int_lt(aglm_kernels_select(&k, "avx512", AGLM_ISA_AVX2, &err), 0);
+    ck_assert_int_lt(aglm_kernels_select(&k, "sse9", ~0u, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.msg, "sse9"));
+#ifdef __x86_64__
+    ck_assert_int_eq(aglm_kernels_select(&k, "auto", AGLM_ISA_AVX2, &err), 0);
+    ck_assert_str_eq(k.isa, "avx2");
+    ck_assert_int_eq(aglm_kernels_select(&k, "c", ~0u, &err), 0);
+    ck_assert_str_eq(k.isa, "c");
+#endif
+}
+END_TEST
+
+int main(void)
+{
+    find_tables();
+    printf("kernel tables checked against the C reference:");
+    for (int i = 0; i < n_tables; i++)
+        printf("%s %s", i ? "," : "", tables[i].name);
+    printf("%s\n", n_tables ? "" : " none");
+    Suite *suite = suite_create("kernels");
+    TCase *tc = tcase_create("all");
+    tcase_set_timeout(tc, 300);
+    tcase_add_loop_test(tc, test_matmul_equals_reference, 0, 6);
+    tcase_add_loop_test(tc, test_reference_is_the_dot_product, 0, 6);
+    tcase_add_loop_test(tc, test_extremes_do_not_saturate, 0, 3);
+    tcase_add_test(tc, test_quantize);
+    tcase_add_loop_test(tc, test_elementwise_exact, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
+    tcase_add_test(tc, test_exp);
+    tcase_add_loop_test(tc, test_rmsnorm, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
+    tcase_add_loop_test(tc, test_attend, 0, (int)(sizeof(ATTEND) / sizeof(*ATTEND)));
+    tcase_add_test(tc, test_select);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
