@@ -1,0 +1,17 @@
+/* Runs the suites of the probes' tests. AGLM_FIXTURES is tests/fixtures/devices. */
+#include "tests/unit/probes/suites.h"
+
+#include <stdlib.h>
+
+int main(void)
+{
+    SRunner *runner = srunner_create(fsroot_suite());
+    srunner_add_suite(runner, cpus_suite());
+    srunner_add_suite(runner, cgroup_suite());
+    srunner_add_suite(runner, profile_suite());
+    srunner_add_suite(runner, conditions_suite());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

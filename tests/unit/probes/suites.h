@@ -1,0 +1,13 @@
+/* The suites of the probes' tests, one per file. */
+#ifndef AGLM_TESTS_PROBES_SUITES_H
+#define AGLM_TESTS_PROBES_SUITES_H
+
+#include <check.h>
+
+Suite *fsroot_suite(void);
+Suite *cpus_suite(void);
+Suite *cgroup_suite(void);
+Suite *profile_suite(void);
+Suite *conditions_suite(void);
+
+#endif
