@@ -1,0 +1,84 @@
+/* Records to test with. */
+#include "tests/unit/bench/samples.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SET(field, text) snprintf(record->field, sizeof(record->field), "%s", text)
+
+void aglm_samples_record(struct aglm_record *record)
+{
+    aglm_record_init(record);
+    SET(run_uuid, "01900000-0000-7000-8000-000000000001");
+    SET(test_uuid, "01900000-0000-7000-8000-000000000002");
+    SET(suite, "bench");
+    SET(test, "pp64+tg8");
+    SET(label, "a \"label\", it's\nodd; \xc3\xa4 | \\");
+    record->started_ms = 1700000000123;
+    SET(version, "0.1.0");
+    SET(commit, "0123456789abcdef0123456789abcdef01234567");
+    SET(compiler, "gcc 12.2.0");
+    SET(flags, "buildtype=release optimization=3");
+    SET(fingerprint, "00112233445566778899aabbccddeeff");
+    SET(cpu_info, "A CPU");
+    record->profile_json = strdup("{\"schema\":1,\"facts\":[{\"key\":\"cpu.brand\"}]}");
+    SET(model_path, "/tmp/a model.gguf");
+    SET(model_name, "tiny");
+    SET(model_type, "llama 1M Q4_0");
+    SET(arch, "llama");
+    SET(quantization, "Q4_0");
+    SET(model_digest, "ffeeddccbbaa99887766554433221100");
+    record->model_size = 1500 * 1024;
+    record->model_n_params = 2500000;
+    record->bytes_per_token = 1000000;
+    record->load_ns = 18446744073709551615u;
+    SET(backend, "cpu");
+    SET(isa, "avx2");
+    SET(cpu_mask, "0x0");
+    SET(affinity, "0-1");
+    SET(requantize, "none");
+    record->n_threads = 2;
+    record->n_batch = 2048;
+    record->n_ubatch = 512;
+    record->n_prompt = 64;
+    record->n_gen = 8;
+    record->repetitions = 5;
+    record->seed = 9007199254740993u;
+    record->warmup = true;
+    record->delay_s = 3;
+    SET(order, "shuffled");
+}
+
+void aglm_samples_add(struct aglm_record *record, uint64_t prefill_ns, uint64_t first_token_ns,
+                      uint64_t token_ns, size_t n_token_ns)
+{
+    const struct aglm_conditions quiet = {.load_1min = 0.25,
+                                          .others_cpu_percent = NAN,
+                                          .memory_available_bytes = 1e9,
+                                          .temperature_max_degc = NAN,
+                                          .frequency_mean_khz = 2400000.5,
+                                          .major_faults = 3,
+                                          .cpu_total_ticks = 1000,
+                                          .cpu_idle_ticks = 500,
+                                          .cpu_steal_ticks = 0,
+                                          .cpu_self_ticks = 100};
+    struct aglm_sample s = {.prefill_ns = prefill_ns,
+                            .first_token_ns = first_token_ns,
+                            .token_ns = calloc(n_token_ns + 1, sizeof(uint64_t)),
+                            .n_token_ns = n_token_ns,
+                            .total_ns = prefill_ns + first_token_ns + token_ns * n_token_ns,
+                            .peak_rss_bytes = 123456789,
+                            .before = quiet,
+                            .after = quiet};
+    for (size_t i = 0; i < n_token_ns; i++) {
+        s.token_ns[i] = token_ns;
+    }
+    s.after.cpu_total_ticks += 1000;
+    s.after.cpu_idle_ticks += 600;
+    s.after.cpu_self_ticks += 400;
+    s.after.others_cpu_percent = 0;
+    ck_assert_int_eq(aglm_record_add(record, &s), 0);
+}

@@ -1,0 +1,232 @@
+/* Output: llama-bench's columns in order, escaping in every format, what is unknown, what is
+ * INVALID. */
+#include "bench/columns.h"
+#include "bench/escape.h"
+#include "bench/output.h"
+#include "tests/unit/bench/samples.h"
+#include "tests/unit/bench/suites.h"
+
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *printed(enum aglm_format format, const struct aglm_record *records, size_t n)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    ck_assert_ptr_nonnull(out);
+    ck_assert_int_eq(aglm_output(out, format, records, n), 0);
+    fclose(out);
+    return text;
+}
+
+static const char *const llama_bench[] = {"build_commit",   "build_number",
+                                          "cpu_info",       "gpu_info",
+                                          "backends",       "model_filename",
+                                          "model_type",     "model_size",
+                                          "model_n_params", "n_batch",
+                                          "n_ubatch",       "n_threads",
+                                          "cpu_mask",       "cpu_strict",
+                                          "poll",           "type_k",
+                                          "type_v",         "n_gpu_layers",
+                                          "n_cpu_moe",      "split_mode",
+                                          "main_gpu",       "no_kv_offload",
+                                          "flash_attn",     "devices",
+                                          "tensor_split",   "tensor_buft_overrides",
+                                          "use_mmap",       "embeddings",
+                                          "no_op_offload",  "no_host",
+                                          "n_prompt",       "n_gen",
+                                          "n_depth",        "test_time",
+                                          "avg_ns",         "stddev_ns",
+                                          "avg_ts",         "stddev_ts"};
+
+START_TEST(llama_benchs_columns_come_first)
+{
+    struct aglm_record r;
+    struct aglm_results d;
+    struct aglm_row row;
+    aglm_samples_record(&r);
+    aglm_results_derive(&d, &r);
+    aglm_row_fill(&row, &r, &d);
+    for (size_t i = 0; i < sizeof(llama_bench) / sizeof(llama_bench[0]); i++) {
+        ck_assert_str_eq(row.cells[i].name, llama_bench[i]);
+    }
+    for (size_t i = 0; i < row.n; i++) { /* no name twice */
+        for (size_t j = 0; j < i; j++) {
+            ck_assert_str_ne(row.cells[i].name, row.cells[j].name);
+        }
+    }
+    ck_assert_str_eq(row.test_time, "2023-11-14T22:13:20Z");
+    aglm_record_finish(&r);
+}
+END_TEST
+
+START_TEST(csv)
+{
+    struct aglm_record r;
+    aglm_samples_record(&r);
+    aglm_samples_add(&r, 64000000, 1000000, 1000000, 7);
+    char *text = printed(AGLM_FORMAT_CSV, &r, 1);
+    ck_assert_ptr_eq(strstr(text, "build_commit,build_number,cpu_info,"), text);
+    ck_assert_ptr_nonnull(strstr(text, "\"a \"\"label\"\", it's\nodd; \xc3\xa4 | \\\""));
+    ck_assert_ptr_nonnull(strstr(text, ",\"72000000\",,\"1000.000000\",,")); /* one sample: no sd */
+    free(text);
+    aglm_record_finish(&r);
+}
+END_TEST
+
+START_TEST(json)
+{
+    struct aglm_record r[2];
+    for (size_t i = 0; i < 2; i++) {
+        aglm_samples_record(&r[i]);
+        aglm_samples_add(&r[i], 64000000, 1000000, 1000000, 7);
+    }
+    snprintf(r[1].label, sizeof(r[1].label), "\x01\x7f\xff");
+    char *text = printed(AGLM_FORMAT_JSON, r, 2);
+    cJSON *root = cJSON_Parse(text);
+    ck_assert_int_eq(cJSON_GetArraySize(root), 2);
+    const cJSON *one = cJSON_GetArrayItem(root, 0);
+    ck_assert_str_eq(cJSON_GetObjectItem(one, "label")->valuestring, r[0].label);
+    ck_assert(cJSON_IsNull(cJSON_GetObjectItem(one, "stddev_ts")));
+    ck_assert_double_eq(cJSON_GetObjectItem(one, "avg_ns")->valuedouble, 72000000);
+    ck_assert_double_eq(cJSON_GetArrayItem(cJSON_GetObjectItem(one, "samples_ts"), 0)->valuedouble,
+                        1000);
+    ck_assert_int_eq(
+        cJSON_GetArraySize(cJSON_GetArrayItem(cJSON_GetObjectItem(one, "samples_token_ns"), 0)), 7);
+    one = cJSON_GetArrayItem(root, 1);
+    ck_assert_str_eq(cJSON_GetObjectItem(one, "label")->valuestring, "\x01\x7f\xef\xbf\xbd");
+    cJSON_Delete(root);
+    free(text);
+    text = printed(AGLM_FORMAT_JSONL, r, 2);
+    char *second = strchr(text, '\n') + 1;
+    ck_assert_ptr_nonnull(strchr(second, '\n'));
+    ck_assert_ptr_eq(strchr(second, '\n')[1] == '\0' ? text : NULL, text); /* two lines */
+    root = cJSON_Parse(second);
+    ck_assert(cJSON_IsObject(root));
+    cJSON_Delete(root);
+    free(text);
+    aglm_record_finish(&r[0]);
+    aglm_record_finish(&r[1]);
+}
+END_TEST
+
+START_TEST(sql)
+{
+    struct aglm_record r;
+    aglm_samples_record(&r);
+    aglm_samples_add(&r, 64000000, 1000000, 1000000, 7);
+    char *text = printed(AGLM_FORMAT_SQL, &r, 1);
+    ck_assert_ptr_eq(
+        strstr(text, "CREATE TABLE IF NOT EXISTS llama_bench (\n  build_commit TEXT,\n"), text);
+    ck_assert_ptr_nonnull(strstr(text, "'a \"label\", it''s\nodd; \xc3\xa4 | \\'"));
+    ck_assert_ptr_nonnull(strstr(text, ", 72000000, NULL, 1000.000000, NULL, "));
+    free(text);
+    aglm_record_finish(&r);
+}
+END_TEST
+
+START_TEST(nothing_is_still_a_document)
+{
+    char *text = printed(AGLM_FORMAT_JSON, NULL, 0);
+    cJSON *root = cJSON_Parse(text);
+    ck_assert(cJSON_IsArray(root));
+    cJSON_Delete(root);
+    free(text);
+    text = printed(AGLM_FORMAT_CSV, NULL, 0);
+    ck_assert_ptr_eq(strstr(text, "build_commit,"), text);
+    free(text);
+    text = printed(AGLM_FORMAT_MD, NULL, 0);
+    ck_assert_ptr_eq(strstr(text, "| model |"), text);
+    free(text);
+    text = printed(AGLM_FORMAT_JSONL, NULL, 0);
+    ck_assert_str_eq(text, "");
+    free(text);
+}
+END_TEST
+
+/* Number of unescaped '|' in the line at text. */
+static size_t bars(const char *text)
+{
+    size_t n = 0;
+    for (; *text != '\n'; text++) {
+        n += *text == '|' && text[-1] != '\\';
+    }
+    return n;
+}
+
+START_TEST(md)
+{
+    struct aglm_record r[2];
+    for (size_t i = 0; i < 2; i++) {
+        aglm_samples_record(&r[i]);
+        aglm_samples_add(&r[i], 64000000, 1000000, 1000000, 7);
+        aglm_samples_add(&r[i], 136000000, 1000000, 1000000, 7);
+    }
+    snprintf(r[0].model_type, sizeof(r[0].model_type), "a|b\nc");
+    r[1].n_ubatch = 64;
+    r[1].valid = false;
+    snprintf(r[1].reasons, sizeof(r[1].reasons), "others used 23%% of the CPU");
+    char *text = printed(AGLM_FORMAT_MD, r, 2);
+    const char *line = text;
+    for (size_t i = 0; i < 4; i++) { /* header, rule, two rows: as many cells each */
+        ck_assert_uint_eq(bars(line), bars(text));
+        line = strchr(line, '\n') + 1;
+    }
+    ck_assert_ptr_nonnull(strstr(text, "a\\|b c"));
+    ck_assert_ptr_nonnull(strstr(text, "750.00 \xc2\xb1 353.55 | 750.00 [500.00, 1000.00]"));
+    ck_assert_ptr_nonnull(strstr(text, "median [range]"));
+    ck_assert_ptr_nonnull(strstr(text, "n_ubatch"));
+    ck_assert_ptr_null(strstr(text, "n_batch"));
+    ck_assert_ptr_null(strstr(text, "cpu_mask"));
+    ck_assert_ptr_nonnull(strstr(text, "| INVALID |"));
+    ck_assert_ptr_nonnull(strstr(text, "2 threads: others used 23% of the CPU\n"));
+    ck_assert_ptr_nonnull(strstr(text, "build: 0123456789 (0.1.0)\n"));
+    free(text);
+    aglm_record_finish(&r[0]);
+    aglm_record_finish(&r[1]);
+}
+END_TEST
+
+START_TEST(utf8)
+{
+    static const struct {
+        const char *text;
+        size_t length;
+    } cases[] = {{"a", 1},
+                 {"\xc3\xa4", 2},
+                 {"\xe2\x96\x88", 3},
+                 {"\xf0\x9f\x98\x80", 4},
+                 {"\x80", 0},
+                 {"\xc0\x80", 0},
+                 {"\xc1\xbf", 0},
+                 {"\xe0\x9f\xbf", 0},
+                 {"\xed\xa0\x80", 0},
+                 {"\xf0\x8f\xbf\xbf", 0},
+                 {"\xf4\x90\x80\x80", 0},
+                 {"\xf5\x80\x80\x80", 0},
+                 {"\xe2\x96", 0},
+                 {"\xc3", 0},
+                 {"\xff", 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        ck_assert_uint_eq(aglm_utf8_length(cases[i].text), cases[i].length);
+    }
+    ck_assert_uint_eq(aglm_utf8_columns("1 \xc2\xb1 \xff"), 5);
+}
+END_TEST
+
+Suite *aglm_suite_output(void)
+{
+    Suite *suite = suite_create("output");
+    TCase *tc = tcase_create("output");
+    tcase_add_test(tc, llama_benchs_columns_come_first);
+    tcase_add_test(tc, csv);
+    tcase_add_test(tc, json);
+    tcase_add_test(tc, sql);
+    tcase_add_test(tc, nothing_is_still_a_document);
+    tcase_add_test(tc, md);
+    tcase_add_test(tc, utf8);
+    suite_add_tcase(suite, tc);
+    return suite;
+}

@@ -1,0 +1,116 @@
+/* Figures derived from samples, against answers worked out by hand. */
+#include "bench/record.h"
+#include "tests/unit/bench/samples.h"
+#include "tests/unit/bench/suites.h"
+
+#include <math.h>
+
+#define EPS 1e-9
+
+START_TEST(prompt_and_generation)
+{
+    struct aglm_record r;
+    struct aglm_results d;
+    aglm_samples_record(&r);                                /* 64 + 8 tokens, 1 MB per token */
+    aglm_samples_add(&r, 100000000, 10000000, 20000000, 7); /* 250 ms */
+    aglm_samples_add(&r, 200000000, 30000000, 10000000, 7); /* 300 ms */
+    aglm_samples_add(&r, 100000000, 20000000, 40000000, 7); /* 400 ms */
+    aglm_results_derive(&d, &r);
+    ck_assert_double_eq_tol(d.avg_ns, 950e6 / 3, 1e-3);
+    ck_assert_double_eq_tol(d.avg_ts, (72 / .25 + 72 / .3 + 72 / .4) / 3, EPS);
+    ck_assert_double_eq_tol(d.stddev_ts, sqrt(2928), EPS);
+    ck_assert_double_eq_tol(d.median_ts, 240, EPS);
+    ck_assert_double_eq_tol(d.ci_low_ts, 180, EPS);
+    ck_assert_double_eq_tol(d.ci_high_ts, 288, EPS);
+    ck_assert(d.ci_is_range);
+    ck_assert_double_eq_tol(d.prefill_ts, 640, EPS);
+    ck_assert_double_eq_tol(d.ttft_ms, 120, EPS);  /* of 110, 230, 120 */
+    ck_assert_double_eq_tol(d.decode_ts, 50, EPS); /* of 50, 100, 25 */
+    ck_assert_double_eq_tol(d.decode_gbps, 0.05, EPS);
+    ck_assert_double_eq_tol(d.tpot_ms, 70.0 / 3, EPS);
+    ck_assert_double_eq_tol(d.tpot_p50_ms, 20, EPS);
+    ck_assert_double_nan(d.tpot_p99_ms); /* 21 samples are too few */
+    ck_assert_double_eq_tol(d.cv_percent, 100 * d.stddev_ts / d.avg_ts, EPS);
+    ck_assert_double_eq(d.peak_rss_bytes, 123456789);
+    ck_assert_double_eq(d.others_cpu_percent_max, 0);
+    aglm_record_finish(&r);
+}
+END_TEST
+
+START_TEST(phases_that_are_not_there)
+{
+    struct aglm_record r;
+    struct aglm_results d;
+    aglm_samples_record(&r);
+    r.n_prompt = 0;
+    r.n_gen = 1;
+    aglm_samples_add(&r, 0, 5000000, 0, 0);
+    aglm_results_derive(&d, &r);
+    ck_assert_double_eq_tol(d.avg_ts, 200, EPS);
+    ck_assert_double_nan(d.stddev_ts); /* one sample has no spread */
+    ck_assert_double_nan(d.prefill_ts);
+    ck_assert_double_nan(d.ttft_ms);
+    ck_assert_double_nan(d.decode_ts);
+    ck_assert_double_nan(d.tpot_ms);
+    ck_assert_double_nan(d.decode_gbps);
+    aglm_record_finish(&r);
+}
+END_TEST
+
+START_TEST(p99_from_a_hundred_tokens)
+{
+    struct aglm_record r;
+    struct aglm_results d;
+    aglm_samples_record(&r);
+    aglm_samples_add(&r, 1, 1, 1000000, 100);
+    for (uint64_t i = 0; i < 100; i++) {
+        r.samples[0].token_ns[i] = (i + 1) * 1000000;
+    }
+    aglm_results_derive(&d, &r);
+    ck_assert_double_eq_tol(d.tpot_p99_ms, 99.01, EPS);
+    ck_assert_double_eq_tol(d.tpot_ms, 50.5, EPS);
+    aglm_record_finish(&r);
+}
+END_TEST
+
+START_TEST(nothing_measured)
+{
+    struct aglm_record r;
+    struct aglm_results d;
+    aglm_samples_record(&r);
+    aglm_results_derive(&d, &r);
+    ck_assert_double_nan(d.avg_ns);
+    ck_assert_double_nan(d.median_ts);
+    ck_assert_double_nan(d.ci_low_ts);
+    ck_assert_double_nan(d.peak_rss_bytes);
+    ck_assert_double_nan(d.others_cpu_percent_max);
+    aglm_record_finish(&r);
+}
+END_TEST
+
+START_TEST(null_backend_reads_no_bytes)
+{
+    struct aglm_record r;
+    struct aglm_results d;
+    aglm_samples_record(&r);
+    r.bytes_per_token = 0;
+    aglm_samples_add(&r, 1000, 1000, 1000, 7);
+    aglm_results_derive(&d, &r);
+    ck_assert_double_nan(d.decode_gbps);
+    ck_assert_double_eq_tol(d.decode_ts, 1e6, 1e-3);
+    aglm_record_finish(&r);
+}
+END_TEST
+
+Suite *aglm_suite_results(void)
+{
+    Suite *suite = suite_create("results");
+    TCase *tc = tcase_create("results");
+    tcase_add_test(tc, prompt_and_generation);
+    tcase_add_test(tc, phases_that_are_not_there);
+    tcase_add_test(tc, p99_from_a_hundred_tokens);
+    tcase_add_test(tc, nothing_measured);
+    tcase_add_test(tc, null_backend_reads_no_bytes);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
