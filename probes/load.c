@@ -8,6 +8,7 @@
 #include "probes/procstat.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,11 +122,9 @@ static void add_cpu_use(struct aglm_facts *facts, int code, const struct aglm_pr
         aglm_facts_unknown(facts, key, label, "/proc/stat", "%s", aglm_fsroot_reason(code));
         return;
     }
-    double busy = (total - idle - self) / total * 100;
-    aglm_facts_number(facts, key, label, "/proc/stat", "percent",
-                      busy < 0     ? 0
-                      : busy > 100 ? 100
-                                   : busy);
+    /* Whole percents: ten ticks or so per CPU pass in 50 ms. */
+    double busy = round((total - idle - self) / total * 100);
+    aglm_facts_number(facts, key, label, "/proc/stat", "percent", fmin(fmax(busy, 0), 100));
 }
 
 static void add_live(struct aglm_facts *facts, const struct aglm_fsroot *fs)

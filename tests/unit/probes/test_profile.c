@@ -319,7 +319,7 @@ static void same_as_json(const struct aglm_fact *f, const cJSON *object)
     if (f->kind == AGLM_FACT_TEXT)
         ck_assert_str_eq(cJSON_GetStringValue(value), f->text);
     else
-        ck_assert_double_eq(cJSON_GetNumberValue(value), f->number);
+        ck_assert_double_le(fabs(cJSON_GetNumberValue(value) - f->number), fabs(f->number) * 1e-14);
 }
 
 START_TEST(json)
