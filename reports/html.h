@@ -10,6 +10,7 @@ struct aglm_report_options {
     const char *gnuplot; /* command; NULL = "gnuplot"; a missing one gives tables and a note instead
                             of plots */
     const char *title;   /* NULL: made from the device */
+    const char *thresholds; /* an INI file over the built-in thresholds, or NULL */
 };
 
 /* Writes the page to path (temporary name, then rename). An empty store gives a page that says so.

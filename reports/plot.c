@@ -164,8 +164,11 @@ static void add_bars(struct aglm_text *s, const struct aglm_plot *plot)
     const struct aglm_series *bars = &plot->series[0];
     for (size_t k = 0; k < bars->n; k++) {
         const struct aglm_point *p = &bars->points[k];
+        char value[400];
         int decimals = p->y >= 99.95 ? 0 : p->y >= 9.995 ? 1 : 2;
-        aglm_text_fmt(s, "set label %c%.*f", '"', decimals, p->y);
+        snprintf(value, sizeof(value), "%.*f", decimals, p->y);
+        aglm_text_raw(s, "set label \"");
+        aglm_text_raw(s, value);
         aglm_text_fmt(s, "%c at first %.9g,first %.9g center offset 0,0.6 front ", '"', p->x,
                       isnan(p->high) ? p->y : p->high);
         aglm_text_raw(s, "textcolor rgb \"" AGLM_SVG_TEXT "\"\n");
@@ -183,8 +186,10 @@ static void add_curves(struct aglm_text *s, const struct aglm_plot *plot)
     for (size_t i = 0; i < drawn_series(plot); i++) {
         aglm_text_fmt(s, "%c$d%zu using 1:2 with lines lc rgb ", i ? ',' : ' ', i);
         aglm_text_fmt(s, "%c#02000%zu%c lw 2", '"', i + 1, '"');
-        if (!plot->marks)
+        if (!plot->marks) {
+            aglm_text_raw(s, i ? " dt (6,4)" : "");
             continue;
+        }
         aglm_text_fmt(s, ", $d%zu using 1:2:3:4 with yerrorbars lc rgb ", i);
         aglm_text_fmt(s, "%c#02000%zu%c lw 1.4 pt %d ps 0.9", '"', i + 1, '"', shapes[i]);
     }
@@ -200,7 +205,7 @@ static void write_script(struct aglm_text *s, const struct aglm_plot *plot)
             top = fmax(top, plot->lines[i].value);
     top = top > 0 ? top * ROOM_ABOVE : 1;
     aglm_text_fmt(s, "set terminal svg noenhanced size %d,%d font ", WIDTH, HEIGHT);
-    aglm_text_raw(s, "\"Arial,13\"\nset encoding utf8\nunset key\n"
+    aglm_text_raw(s, "\"Arial,13\"\nunset key\n"
                      "set border 1 lw 1 lc rgb \"" AGLM_SVG_AXIS "\"\n"
                      "set grid ytics lc rgb \"" AGLM_SVG_GRID "\" lt 1 lw 1\n"
                      "set tics nomirror textcolor rgb \"" AGLM_SVG_TEXT "\"\n"
@@ -256,7 +261,7 @@ int aglm_plot_svg(struct aglm_text *out, const struct aglm_plot *plot, const cha
     return r;
 }
 
-void aglm_plot_symbol(struct aglm_text *out, size_t i)
+void aglm_plot_symbol(struct aglm_text *out, size_t i, bool marks)
 {
     static const char *const shapes[] = {
         "<circle cx=\"11\" cy=\"6\" r=\"4\"/>", "<path d=\"M7 2h8v8h-8z\"/>",
@@ -266,8 +271,10 @@ void aglm_plot_symbol(struct aglm_text *out, size_t i)
     size_t k = i % AGLM_PLOT_SERIES_MAX;
     aglm_text_fmt(out,
                   "<svg class=\"key\" viewBox=\"0 0 22 12\" aria-hidden=\"true\" "
-                  "style=\"color:var(--s%zu)\"><path d=\"M0 6h22\"/>",
+                  "style=\"color:var(--s%zu)\">",
                   k + 1);
-    aglm_text_raw(out, shapes[k]);
+    aglm_text_raw(out, marks || k == 0 ? "<path d=\"M0 6h22\"/>"
+                                       : "<path d=\"M0 6h22\" stroke-dasharray=\"4 3\"/>");
+    aglm_text_raw(out, marks ? shapes[k] : "");
     aglm_text_raw(out, "</svg>");
 }

@@ -61,7 +61,7 @@ bool aglm_plot_shows(const struct aglm_plot *plot, double value);
  */
 int aglm_plot_svg(struct aglm_text *out, const struct aglm_plot *plot, const char *gnuplot,
                   struct aglm_err *err);
-/* Appends the symbol of series i as a small SVG, for legends. */
-void aglm_plot_symbol(struct aglm_text *out, size_t i);
+/* Appends the symbol of series i as a small SVG, for legends; marks as in struct aglm_plot. */
+void aglm_plot_symbol(struct aglm_text *out, size_t i, bool marks);
 
 #endif

@@ -130,6 +130,7 @@ void aglm_text_fmt(struct aglm_text *t, const char *fmt, ...)
         assert(fmt[n] && n + 2 <= sizeof(spec));
         memcpy(spec, fmt, n + 1);
         spec[n + 1] = '\0';
+        assert(!strchr(spec, '*'));
         if (fmt[n] == 's')
             aglm_text_escape(t, va_arg(ap, const char *));
         else if (fmt[n] == '%')

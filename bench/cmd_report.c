@@ -1,0 +1,99 @@
+/* `aglm-bench report`: one HTML page from the store. Reads the store without changing it, except to
+ * bring one of an older version up to date. Prints the page's path on stdout.
+ */
+#include "bench/commands.h"
+
+#include "reports/html.h"
+#include "reports/store.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEFAULT_DB "results/aglm.db"
+#define DEFAULT_OUT "results/report.html"
+
+static void print_help(FILE *out)
+{
+    fputs(
+        "usage: aglm-bench report [options]\n"
+        "\n"
+        "Writes one self-contained HTML page from the stored tests.\n"
+        "\n"
+        "  --db FILE        the store to read (" DEFAULT_DB ")\n"
+        "  -o, --output OUT the page to write (" DEFAULT_OUT ")\n"
+        "  --title TEXT     the page's title (the device's name)\n"
+        "  --gnuplot CMD    the program that draws the plots (gnuplot); without it the page has\n"
+        "                   tables only\n"
+        "  -h, --help       this text\n"
+        "\n"
+        "AGLM_THRESHOLDS names an INI file that changes thresholds; see devices/thresholds.ini.\n",
+        out);
+}
+
+/* An older store cannot be read before it is migrated, which takes writing. */
+static int open_store(struct aglm_store **store, const char *path, struct aglm_err *err)
+{
+    int r = aglm_store_open_readonly(store, path, err);
+    if (r != -ESTALE)
+        return r;
+    fprintf(stderr, "%s: bringing the store up to date\n", path);
+    return aglm_store_open(store, path, err);
+}
+
+static int write_report(const char *db, const char *out, const struct aglm_report_options *options)
+{
+    struct aglm_store *store = NULL;
+    struct aglm_err err = {0};
+    int r = open_store(&store, db, &err);
+    if (r == 0)
+        r = aglm_report_write(store, out, options, &err);
+    aglm_store_close(&store);
+    if (r < 0) {
+        fprintf(stderr, "aglm-bench report: %s\n", err.msg);
+        return 1;
+    }
+    printf("%s\n", out);
+    return 0;
+}
+
+int aglm_cmd_report(int argc, char **argv)
+{
+    enum { OPT_DB = 256, OPT_TITLE, OPT_GNUPLOT };
+    static const struct option longs[] = {{"db", required_argument, NULL, OPT_DB},
+                                          {"output", required_argument, NULL, 'o'},
+                                          {"title", required_argument, NULL, OPT_TITLE},
+                                          {"gnuplot", required_argument, NULL, OPT_GNUPLOT},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    struct aglm_report_options options = {.thresholds = getenv("AGLM_THRESHOLDS")};
+    const char *db = DEFAULT_DB, *out = DEFAULT_OUT;
+    int c;
+    optind = 1;
+    while ((c = getopt_long(argc, argv, "o:h", longs, NULL)) != -1) {
+        if (c == 'h') {
+            print_help(stdout);
+            return 0;
+        } else if (c == 'o') {
+            out = optarg;
+        } else if (c == OPT_DB) {
+            db = optarg;
+        } else if (c == OPT_TITLE) {
+            options.title = optarg;
+        } else if (c == OPT_GNUPLOT) {
+            options.gnuplot = optarg;
+        } else {
+            fputs("see aglm-bench report --help\n", stderr);
+            return 2;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "aglm-bench report: %s: takes no arguments; see aglm-bench report --help\n",
+                argv[optind]);
+        return 2;
+    }
+    if (options.thresholds && !*options.thresholds)
+        options.thresholds = NULL;
+    return write_report(db, out, &options);
+}

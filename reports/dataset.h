@@ -1,0 +1,83 @@
+/* What a page needs from the store: every test of the device in question as figures, in memory, and
+ * a few ways to pick from them. No SQL, no HTML.
+ *
+ * The device in question is the one that was measured last. "Current" rows are the newest test of
+ * each configuration, a valid one where there is one; summary and plots are made from them. The
+ * null backend, which measures the tool itself, counts only when nothing else was measured.
+ */
+#ifndef AGLM_REPORTS_DATASET_H
+#define AGLM_REPORTS_DATASET_H
+
+#include "bench/record.h"
+#include "probes/err.h"
+#include "probes/thresholds.h"
+#include "reports/plot.h"
+#include "reports/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct aglm_token_time {
+    double median, low, high; /* ms over the repetitions */
+};
+
+struct aglm_row {
+    struct aglm_record rec; /* without samples and profile */
+    struct aglm_results res;
+    size_t n_samples;
+    struct aglm_token_time *tokens; /* [n_tokens]: the first token, then each further one */
+    size_t n_tokens;
+    double memory_available_min; /* bytes, NaN unknown; over all samples */
+    double temperature_max;      /* degC, NaN unknown */
+};
+
+struct aglm_other_device {
+    char fingerprint[33], cpu_info[128];
+    size_t n_tests;
+    int64_t last_ms;
+};
+
+struct aglm_dataset {
+    struct aglm_row *rows; /* [n_rows] of the device, oldest first */
+    size_t n_rows;
+    size_t *newest; /* [n_configs] the newest row of each configuration, in the order of the results
+                       table */
+    size_t *current; /* [n_configs] the same, a valid one where there is one */
+    size_t n_configs;
+    size_t n_runs;
+    char *profile;                    /* JSON of the newest run's profile, or NULL */
+    struct aglm_other_device *others; /* [n_others] */
+    size_t n_others;
+};
+
+/* Reads the store. An empty one gives n_rows = 0. -ENOMEM, or the store's errors. */
+int aglm_dataset_load(struct aglm_dataset *out, struct aglm_store *store, struct aglm_err *err);
+void aglm_dataset_finish(struct aglm_dataset *set);
+
+/* Same model, test and options, so that figures of different days compare? */
+bool aglm_row_same_config(const struct aglm_row *a, const struct aglm_row *b);
+/* Same model file content and quantization? */
+bool aglm_row_same_model(const struct aglm_row *a, const struct aglm_row *b);
+
+enum aglm_phase { AGLM_PHASE_PREFILL, AGLM_PHASE_DECODE };
+/* Speed of a phase in tokens/s with its interval: of the whole test if it has only this phase, else
+ * the median of the phase without interval. y is NaN if the test says nothing about it. x is left
+ * alone. */
+void aglm_row_speed(const struct aglm_row *row, enum aglm_phase phase, struct aglm_point *out);
+
+/* The row that stands for a phase: of the model measured last, its fastest current configuration.
+ * For prefill the one that decodes fastest, if it was measured there too. NULL if there is none. */
+const struct aglm_row *aglm_dataset_headline(const struct aglm_dataset *set, enum aglm_phase phase);
+/* Does this row show the phase in the same test (lengths) as the headline row? */
+bool aglm_row_same_test(const struct aglm_row *a, const struct aglm_row *b);
+
+/* A profile's fact by key: number and text of the newest run; false if unknown or absent. */
+bool aglm_dataset_fact_number(const struct aglm_dataset *set, const char *key, double *out);
+bool aglm_dataset_fact_text(const struct aglm_dataset *set, const char *key, char *out,
+                            size_t size);
+
+/* The value measured for a threshold's metric ("ttft_ms", "tpot_ms", "others_cpu_percent", …); NaN:
+ * not measured. */
+double aglm_dataset_metric(const struct aglm_dataset *set, const char *metric);
+
+#endif

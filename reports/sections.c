@@ -1,0 +1,251 @@
+/* Tables of the page: results, thresholds, other devices; see sections.h. */
+#include "reports/sections.h"
+
+#include "reports/summary.h"
+
+#include <math.h>
+#include <string.h>
+
+static void number_cell(struct aglm_text *out, double value)
+{
+    aglm_text_raw(out, "<td class=\"n\">");
+    aglm_text_number(out, value);
+    aglm_text_raw(out, "</td>");
+}
+
+/* ---- results --------------------------------------------------------------------------------- */
+
+/* Columns that would say the same in every row are left out. */
+struct columns {
+    bool isa, backend, batch, mask;
+};
+
+static struct columns varying(const struct aglm_dataset *set)
+{
+    struct columns c = {0};
+    const struct aglm_record *a = &set->rows[set->newest[0]].rec;
+    for (size_t k = 1; k < set->n_configs; k++) {
+        const struct aglm_record *b = &set->rows[set->newest[k]].rec;
+        c.isa |= strcmp(a->isa, b->isa) != 0;
+        c.backend |= strcmp(a->backend, b->backend) != 0;
+        c.batch |= a->n_batch != b->n_batch || a->n_ubatch != b->n_ubatch;
+        c.mask |= strcmp(a->cpu_mask, b->cpu_mask) != 0 || a->cpu_strict != b->cpu_strict;
+    }
+    return c;
+}
+
+static size_t put_head(struct aglm_text *out, const struct columns *c)
+{
+    aglm_text_raw(out, "<table class=\"results\"><thead><tr><th scope=\"col\">Test</th>"
+                       "<th scope=\"col\" class=\"n\">Threads</th>");
+    if (c->backend)
+        aglm_text_raw(out, "<th scope=\"col\">Backend</th>");
+    if (c->isa)
+        aglm_text_raw(out, "<th scope=\"col\">ISA</th>");
+    if (c->batch)
+        aglm_text_raw(out, "<th scope=\"col\">Batch</th>");
+    if (c->mask)
+        aglm_text_raw(out, "<th scope=\"col\">CPU mask</th>");
+    aglm_text_raw(
+        out, "<th scope=\"col\" class=\"n\">Tokens/s, median</th>"
+             "<th scope=\"col\" class=\"n\">[low, high]</th>"
+             "<th scope=\"col\" class=\"n\">Mean &#177; sd</th>"
+             "<th scope=\"col\" class=\"n\">Samples</th><th scope=\"col\" class=\"n\">TTFT, ms</th>"
+             "<th scope=\"col\" class=\"n\">TPOT, ms</th><th scope=\"col\" class=\"n\">p99, ms</th>"
+             "<th scope=\"col\" class=\"n\">Read, GB/s</th>"
+             "<th scope=\"col\" class=\"n\">Peak memory</th><th scope=\"col\">Verdict</th>"
+             "<th scope=\"col\">Measured (UTC)</th></tr></thead>");
+    return 13U + c->backend + c->isa + c->batch + c->mask;
+}
+
+static void put_speed_cells(struct aglm_text *out, const struct aglm_row *row)
+{
+    const struct aglm_results *res = &row->res;
+    aglm_text_raw(out, "<td class=\"n\"><strong>");
+    aglm_text_number(out, res->median_ts);
+    aglm_text_raw(out, "</strong></td><td class=\"n\">[");
+    aglm_text_number(out, res->ci_low_ts);
+    aglm_text_raw(out, ", ");
+    aglm_text_number(out, res->ci_high_ts);
+    aglm_text_raw(out, res->ci_is_range ? "] <span class=\"tag\">range</span></td>" : "]</td>");
+    aglm_text_raw(out, "<td class=\"n\">");
+    aglm_text_number(out, res->avg_ts);
+    aglm_text_raw(out, " &#177; ");
+    aglm_text_number(out, res->stddev_ts);
+    aglm_text_fmt(out, "</td><td class=\"n\">%zu", row->n_samples);
+    if (row->n_samples < row->rec.repetitions)
+        aglm_text_fmt(out, " of %u", row->rec.repetitions);
+    aglm_text_raw(out, "</td>");
+}
+
+static void put_row(struct aglm_text *out, const struct columns *c, const struct aglm_row *row)
+{
+    const struct aglm_record *r = &row->rec;
+    aglm_text_fmt(out, "<tr><th scope=\"row\">%s", r->test);
+    if (r->label[0])
+        aglm_text_fmt(out, " <span class=\"tag\">%s</span>", r->label);
+    aglm_text_fmt(out, "</th><td class=\"n\">%u</td>", r->n_threads);
+    if (c->backend)
+        aglm_text_fmt(out, "<td>%s</td>", r->backend);
+    if (c->isa)
+        aglm_text_fmt(out, "<td>%s</td>", r->isa);
+    if (c->batch)
+        aglm_text_fmt(out, "<td>%u/%u</td>", r->n_batch, r->n_ubatch);
+    if (c->mask)
+        aglm_text_fmt(out, "<td>%s%s</td>", r->cpu_mask[0] ? r->cpu_mask : "none",
+                      r->cpu_strict ? " strict" : "");
+    put_speed_cells(out, row);
+    number_cell(out, row->res.ttft_ms);
+    number_cell(out, row->res.tpot_ms);
+    number_cell(out, row->res.tpot_p99_ms);
+    number_cell(out, row->res.decode_gbps);
+    aglm_text_raw(out, "<td class=\"n\">");
+    aglm_text_bytes(out, row->res.peak_rss_bytes);
+    aglm_text_raw(out, "</td><td class=\"verdict-cell\">");
+    aglm_summary_pill(out, r->valid ? AGLM_STATUS_GOOD : AGLM_STATUS_ALERT,
+                      r->valid ? "VALID" : "INVALID");
+    if (!r->valid)
+        aglm_text_fmt(out, "<span class=\"why\">%s</span>", r->reasons);
+    aglm_text_raw(out, "</td><td>");
+    aglm_text_time(out, r->started_ms);
+    aglm_text_raw(out, "</td></tr>");
+}
+
+static void put_model_row(struct aglm_text *out, const struct aglm_row *row, size_t columns)
+{
+    const struct aglm_record *r = &row->rec;
+    aglm_text_fmt(out, "<tr class=\"group\"><th colspan=\"%zu\" scope=\"rowgroup\"><span>%s",
+                  columns, r->model_name[0] ? r->model_name : "unnamed model");
+    aglm_text_fmt(out, " <span class=\"tag\">%s</span>", r->quantization);
+    aglm_text_raw(out, " <span class=\"muted\">");
+    aglm_text_bytes(out, (double)r->model_size);
+    aglm_text_raw(out, ", ");
+    aglm_text_number(out, r->model_n_params ? (double)r->model_n_params / 1e9 : NAN);
+    aglm_text_fmt(out, "&#160;B parameters%s%s</span></span></th></tr>",
+                  r->requantize[0] ? ", quantized on load to " : "", r->requantize);
+}
+
+void aglm_sections_results(struct aglm_text *out, const struct aglm_dataset *set)
+{
+    struct columns c = varying(set);
+    aglm_text_raw(
+        out, "<section id=\"results\"><h2>Results</h2><p class=\"sub\">The newest test of each "
+             "configuration on this device. Speeds count all tokens of a repetition over its whole "
+             "time.</p>"
+             "<div class=\"scroll\" tabindex=\"0\">");
+    size_t columns = put_head(out, &c);
+    const struct aglm_row *last = NULL;
+    for (size_t k = 0; k < set->n_configs; k++) {
+        const struct aglm_row *row = &set->rows[set->newest[k]];
+        if (!last || !aglm_row_same_model(last, row)) {
+            aglm_text_raw(out, last ? "</tbody><tbody>" : "<tbody>");
+            put_model_row(out, row, columns);
+        }
+        put_row(out, &c, row);
+        last = row;
+    }
+    aglm_text_raw(out, "</tbody></table></div></section>");
+}
+
+/* ---- thresholds ------------------------------------------------------------------------------ */
+
+static void put_limit(struct aglm_text *out, const struct aglm_threshold *t, double limit,
+                      bool good)
+{
+    bool below = (t->kind == AGLM_THRESHOLD_BELOW) == good;
+    if (!strcmp(t->metric, "vulkan_compute")) {
+        aglm_text_raw(out, good ? "<td>present</td>" : "<td>absent</td>");
+        return;
+    }
+    aglm_text_raw(out, good ? (below ? "<td>up to " : "<td>from ")
+                            : (below ? "<td>under " : "<td>over "));
+    aglm_text_fmt(out, "%g %s</td>", limit, t->unit);
+}
+
+static void put_measured(struct aglm_text *out, const struct aglm_threshold *t, double value)
+{
+    aglm_text_raw(out, "<td class=\"n\">");
+    aglm_text_number(out, value);
+    if (!isnan(value))
+        aglm_text_fmt(out, " %s", t->unit);
+    aglm_text_raw(out, "</td><td>");
+    aglm_summary_pill(out, aglm_threshold_judge(t, value), isnan(value) ? "not measured" : NULL);
+    aglm_text_raw(out, "</td>");
+}
+
+static void put_references(struct aglm_text *out, const struct aglm_thresholds *thresholds)
+{
+    aglm_text_raw(
+        out, "<details><summary>Published and typical figures, for comparison</summary><div "
+             "class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">What</th><th "
+             "scope=\"col\">Model</th><th scope=\"col\" class=\"n\">Figure</th><th "
+             "scope=\"col\">Metric</th><th scope=\"col\">Source</th></tr></thead><tbody>");
+    for (size_t i = 0; i < aglm_thresholds_count(thresholds); i++) {
+        const struct aglm_threshold *t = aglm_thresholds_at(thresholds, i);
+        if (t->kind != AGLM_THRESHOLD_REFERENCE)
+            continue;
+        const char *metric = !strcmp(t->metric, "decode_ts")    ? "decode"
+                             : !strcmp(t->metric, "prefill_ts") ? "prefill"
+                             : !strcmp(t->metric, "ttft_ms")    ? "time to first token"
+                                                                : "latency or accuracy";
+        aglm_text_fmt(
+            out, "<tr><th scope=\"row\">%s</th><td>%s</td><td class=\"n\">%g %s</td><td>%s</td>",
+            t->label, t->model, t->good, t->unit, metric);
+        aglm_text_fmt(out, "<td class=\"muted\">%s</td></tr>", t->source);
+    }
+    aglm_text_raw(out, "</tbody></table></div></details>");
+}
+
+void aglm_sections_thresholds(struct aglm_text *out, const struct aglm_dataset *set,
+                              const struct aglm_thresholds *thresholds)
+{
+    aglm_text_raw(
+        out,
+        "<section id=\"thresholds\"><h2>Thresholds</h2><p class=\"sub\">What was measured against "
+        "what "
+        "counts as good. The limits come from <code>devices/thresholds.ini</code>; name a file of "
+        "your own in <code>AGLM_THRESHOLDS</code>.</p><div class=\"scroll\" tabindex=\"0\"><table "
+        "class=\"thresholds\"><thead><tr><th scope=\"col\">What</th><th scope=\"col\" "
+        "class=\"n\">Here</th><th scope=\"col\">Status</th><th scope=\"col\">Good</th><th "
+        "scope=\"col\">Alert</th><th scope=\"col\">Source</th></tr></thead><tbody>");
+    for (size_t i = 0; i < aglm_thresholds_count(thresholds); i++) {
+        const struct aglm_threshold *t = aglm_thresholds_at(thresholds, i);
+        if (t->kind == AGLM_THRESHOLD_REFERENCE)
+            continue;
+        aglm_text_fmt(out, "<tr><th scope=\"row\">%s</th>", t->label);
+        put_measured(out, t, aglm_dataset_metric(set, t->metric));
+        put_limit(out, t, t->good, true);
+        put_limit(out, t, t->alert, false);
+        aglm_text_fmt(out, "<td class=\"muted\">%s</td></tr>", t->source);
+    }
+    aglm_text_raw(out, "</tbody></table></div>");
+    put_references(out, thresholds);
+    aglm_text_raw(out, "</section>");
+}
+
+/* ---- other devices --------------------------------------------------------------------------- */
+
+void aglm_sections_others(struct aglm_text *out, const struct aglm_dataset *set)
+{
+    if (!set->n_others)
+        return;
+    aglm_text_raw(
+        out,
+        "<section id=\"others\"><h2>Other devices in this store</h2><p class=\"sub\">This page is "
+        "about the "
+        "device measured last. An update of the operating system makes a new device, so that "
+        "figures before and after it are not mixed.</p><div class=\"scroll\" "
+        "tabindex=\"0\"><table><thead><tr><th "
+        "scope=\"col\">CPU</th><th scope=\"col\">Fingerprint</th><th scope=\"col\" "
+        "class=\"n\">Tests</th><th scope=\"col\">Last measured (UTC)</th></tr></thead><tbody>");
+    for (size_t i = 0; i < set->n_others; i++) {
+        const struct aglm_other_device *d = &set->others[i];
+        aglm_text_fmt(
+            out,
+            "<tr><th scope=\"row\">%s</th><td><code>%s</code></td><td class=\"n\">%zu</td><td>",
+            d->cpu_info[0] ? d->cpu_info : "unknown", d->fingerprint, d->n_tests);
+        aglm_text_time(out, d->last_ms);
+        aglm_text_raw(out, "</td></tr>");
+    }
+    aglm_text_raw(out, "</tbody></table></div></section>");
+}
