@@ -150,8 +150,9 @@ END_TEST
 static size_t bars(const char *text)
 {
     size_t n = 0;
-    for (; *text != '\n'; text++) {
-        n += *text == '|' && text[-1] != '\\';
+    for (bool escaped = false; *text != '\n'; text++) {
+        n += *text == '|' && !escaped;
+        escaped = *text == '\\';
     }
     return n;
 }
