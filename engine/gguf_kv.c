@@ -304,6 +304,6 @@ const char *aglm_gguf_kv_at(const struct aglm_gguf *file, size_t i, char *buf, s
     else if (v.kind == UNSIGNED)
         snprintf(buf, buf_size, "%" PRIu64, v.u);
     else
-        snprintf(buf, buf_size, "%.9g", v.f);
+        snprintf(buf, buf_size, "%.*g", kv->type == AGLM_GGUF_F32 ? 7 : 15, v.f);
     return kv->key;
 }
