@@ -317,8 +317,9 @@ static int check_options(const struct aglm_preset *preset, const struct aglm_syn
     if (!aglm_dtype_get((uint32_t)options->type))
         return aglm_err_set(err, -EINVAL, "preset %s: type id %d cannot be written", preset->name,
                             (int)options->type);
-    if (options->n_threads < 1)
-        return aglm_err_set(err, -EINVAL, "preset %s: 0 threads; give at least 1", preset->name);
+    if (options->n_threads < 1 || options->n_threads > 512)
+        return aglm_err_set(err, -EINVAL, "preset %s: %u threads; give 1 to 512", preset->name,
+                            options->n_threads);
     return 0;
 }
 
