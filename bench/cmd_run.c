@@ -329,7 +329,7 @@ static void print_notes(struct run *run)
         char run_text[64];
         snprintf(run_text, sizeof(run_text), " (run %s)", run->common.run_uuid);
         say(run, "stored in ", run->db, run_text);
-    } else if (run->store == NULL && !run->options.no_db) {
+    } else if (run->store == NULL && result->n > 0 && !run->options.no_db) {
         note(run, "not stored: give --db FILE to keep results");
     }
 }

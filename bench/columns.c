@@ -39,12 +39,12 @@ static void real(struct aglm_row *row, const char *name, double v)
     cell->real = v;
 }
 
-/* A double that is shown as a whole number. */
-static void rounded(struct aglm_row *row, const char *name, double v)
+/* A double shown as a whole number, cut like llama-bench's integer arithmetic does. */
+static void cut(struct aglm_row *row, const char *name, double v)
 {
     struct aglm_cell *cell = next(row, name, AGLM_CELL_WHOLE);
     cell->known = v >= 0 && v < 9e18;
-    cell->whole = cell->known ? (uint64_t)(v + 0.5) : 0;
+    cell->whole = cell->known ? (uint64_t)v : 0;
 }
 
 static void fill_llama_bench(struct aglm_row *row, const struct aglm_record *r,
@@ -84,8 +84,8 @@ static void fill_llama_bench(struct aglm_row *row, const struct aglm_record *r,
     whole(row, "n_gen", r->n_gen);
     whole(row, "n_depth", r->n_depth);
     text(row, "test_time", row->test_time);
-    rounded(row, "avg_ns", d->avg_ns);
-    rounded(row, "stddev_ns", d->stddev_ns);
+    cut(row, "avg_ns", d->avg_ns);
+    cut(row, "stddev_ns", d->stddev_ns);
     real(row, "avg_ts", d->avg_ts);
     real(row, "stddev_ts", d->stddev_ts);
 }
@@ -115,7 +115,7 @@ static void fill_ours(struct aglm_row *row, const struct aglm_record *r,
     text(row, "model_digest", r->model_digest);
     whole(row, "bytes_per_token", r->bytes_per_token);
     real(row, "decode_gbps", d->decode_gbps);
-    rounded(row, "peak_rss_bytes", d->peak_rss_bytes);
+    cut(row, "peak_rss_bytes", d->peak_rss_bytes);
     text(row, "affinity", r->affinity);
     real(row, "others_cpu_percent_max", d->others_cpu_percent_max);
     whole(row, "repetitions", r->repetitions);

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Writes all records in one format; a valid document also for n = 0. The caller checks ferror(out).
- * 0 or -ENOMEM. */
+/* Writes all records in one format; a valid document also for n = 0 (md: nothing). The caller
+ * checks ferror(out). 0 or -ENOMEM. */
 int aglm_output(FILE *out, enum aglm_format format, const struct aglm_record *records, size_t n);
 
 /* The Markdown table; see output_md.c. */

@@ -238,6 +238,9 @@ static void print_reasons(FILE *out, const struct aglm_record *records, size_t n
 
 int aglm_output_md(FILE *out, const struct aglm_record *records, size_t n)
 {
+    if (n == 0) {
+        return 0; /* for people: a header without rows says nothing */
+    }
     struct table t = {.cells = calloc(n + 1, sizeof(*t.cells)), .n = n};
     if (t.cells == NULL) {
         return -ENOMEM;
@@ -249,9 +252,7 @@ int aglm_output_md(FILE *out, const struct aglm_record *records, size_t n)
         print_row(out, &t, i);
     }
     print_reasons(out, records, n);
-    if (n > 0) {
-        fprintf(out, "\nbuild: %.10s (%s)\n", records[0].commit, records[0].version);
-    }
+    fprintf(out, "\nbuild: %.10s (%s)\n", records[0].commit, records[0].version);
     free(t.cells);
     return 0;
 }

@@ -1,0 +1,161 @@
+"""Runs: what is measured, and what is kept when something goes wrong."""
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+
+from cli import Case, F32, Q4, main, quick
+
+
+class Run(Case):
+    def rows(self, *args, code=0):
+        out, err = self.run_it(*args, "-o", "json", code=code)
+        return json.loads(out), err
+
+    def test_real_arithmetic(self):
+        rows, _ = self.rows("-m", f"{F32},{Q4}", "-p", "8", "-n", "4", "-pg", "8,4", "-t", "1,2", "-r", "2")
+        self.assertEqual(len(rows), 12)
+        for row in rows:
+            self.assertEqual(row["backends"], "CPU")
+            self.assertIn(row["isa"], ("c", "avx2", "avx512"))
+            self.assertEqual(row["n_samples"], 2)
+            self.assertGreater(row["bytes_per_token"], 0)
+            self.assertGreater(row["load_ns"], 0)
+            self.assertGreater(row["peak_rss_bytes"], 0)
+
+    def test_requantize(self):
+        rows, _ = self.rows("-m", F32, "-q", "none,q8_0", "-p", "8", "-n", "0", "-r", "1")
+        self.assertEqual([r["quantization"] for r in rows], ["F32", "Q8_0"])
+        self.assertGreater(rows[0]["model_size"], rows[1]["model_size"])
+
+    def test_depth(self):
+        rows, _ = self.rows(*quick("-d", "0,40"))
+        self.assertEqual([r["n_depth"] for r in rows], [0, 0, 40, 40])
+        self.assertEqual(rows[2]["test"], "pp8 @ d40")
+
+    def test_affinity(self):
+        cpu = min(os.sched_getaffinity(0))
+        rows, _ = self.rows("-m", F32, "-C", hex(1 << cpu), "-t", "1", "-p", "8", "-n", "0", "-r", "1")
+        self.assertEqual(rows[0]["affinity"], str(cpu))
+        self.assertEqual(rows[0]["verdict"], "VALID")
+
+    def test_same_seed_same_order(self):
+        def order(seed):
+            _, err = self.run_it(*quick("-p", "1-6", "-r", "3", "--seed", seed, "--progress", "-o", "none"))
+            return [line for line in err.splitlines() if "prompt run" in line and "warmup" not in line]
+        self.assertEqual(len(order("1")), 7 * 3)
+        self.assertEqual(order("1"), order("1"))
+        self.assertNotEqual(order("1"), order("2"))
+
+    def test_too_long_for_the_model(self):
+        rows, err = self.rows(*quick("-p", "65"), code=1)
+        self.assertIn("pp65: needs 65 positions", err)
+        self.assertEqual([r["test"] for r in rows], ["pp8", "tg4"])
+
+    def test_missing_model(self):
+        for name in ["no-such-file", "", "."]:
+            with self.subTest(name=name):
+                _, err = self.run_it("-m", self.path(name), "-p", "8", code=1)
+                self.assertIn(self.place, err)
+
+    def test_bad_model_keeps_the_others(self):
+        with open(F32, "rb") as file:
+            whole = file.read()
+        with open(self.path("bad.gguf"), "wb") as file:
+            file.write(whole[:1000])
+        rows, err = self.rows(*quick(model=f"{F32},{self.path('bad.gguf')}"), code=1)
+        self.assertEqual(len(rows), 2)
+        self.assertIn("bad.gguf", err)
+
+    def test_unknown_preset(self):
+        _, err = self.run_it("-m", "preset:nope:q4_0", code=1)
+        self.assertIn("glm-edge-1.5b", err)
+
+    def test_max_time(self):
+        # one test, then a pause that is longer than the limit
+        rows, err = self.rows(*quick("--max-time", "1", "--delay", "2", "--db", "x.db"))
+        self.assertEqual(len(rows), 1)
+        self.assertEqual(rows[0]["verdict"], "INVALID")
+        self.assertIn("time was up after 1 of 2 repetitions", rows[0]["reasons"])
+        self.assertIn("1 of 2 tests", err)
+
+    def stop(self, number, *args):
+        """Sends the signal in the pause behind the first repetition; returns stdout, stderr, code."""
+        process = self.start(*quick("--delay", "3600", "--progress", "--db", "x.db", *args))
+        said = b""
+        while b"run 1/2" not in said:
+            line = process.stderr.readline()
+            self.assertTrue(line, said)
+            said += line
+        stored = False
+        while not stored:  # the repetition is over when it is in the database
+            try:
+                stored = self.stored() != []
+            except sqlite3.OperationalError:
+                pass
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        return out.decode(), (said + err).decode(), process.returncode
+
+    def stored(self):
+        db = sqlite3.connect(f"file:{self.path('x.db')}?mode=ro", uri=True)
+        try:
+            names = [r[1] for r in db.execute("PRAGMA table_info(llama_bench)")]
+            return [dict(zip(names, r)) for r in db.execute("SELECT * FROM llama_bench")]
+        finally:
+            db.close()
+
+    def test_interrupt_keeps_what_was_measured(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number=number):
+                out, err, code = self.stop(number, "-o", "json")
+                self.assertEqual(code, 1)
+                rows = json.loads(out)
+                self.assertEqual(len(rows), 1)
+                self.assertEqual(rows[0]["verdict"], "INVALID")
+                self.assertIn("interrupted after 1 of 2 repetitions", rows[0]["reasons"])
+                self.assertIn("1 of 2 tests", err)
+                stored = self.stored()
+                self.assertEqual(len(stored), 1)
+                self.assertEqual(stored[0]["avg_ns"], rows[0]["avg_ns"])
+                os.remove(self.path("x.db"))
+
+    def test_kill_keeps_what_was_stored(self):
+        _, _, code = self.stop(signal.SIGKILL)
+        self.assertEqual(code, -signal.SIGKILL)
+        self.assertEqual(len(self.stored()), 1)
+        self.run_it(*quick("--db", "x.db"))  # and the database still takes more
+        self.assertEqual(len(self.stored()), 3)
+
+    def test_reader_that_goes_away(self):
+        process = self.start(*quick("-o", "json", "-r", "200"))
+        process.stdout.close()
+        err = process.stderr.read().decode()
+        self.assertEqual(process.wait(timeout=60), 1, err)
+        process.stderr.close()
+
+    def test_full_standard_output(self):
+        with open("/dev/full", "wb") as full:
+            _, err = self.run_it(*quick("-o", "json"), code=1, stdout=full)
+        self.assertIn("standard output: cannot write", err)
+
+    def test_quiet(self):
+        out, err = self.run_it(*quick("--quiet", "-t", "400"))
+        self.assertNotEqual(out, "")
+        self.assertEqual(err, "")
+
+    def test_oversubscription_is_a_note(self):
+        rows, err = self.rows(*quick("-t", "500"))
+        self.assertIn("note: 500 threads share", err)
+        self.assertEqual(rows[0]["n_threads"], 500)
+
+    def test_first_progress_line_comes_before_all_work(self):
+        process = self.start(*quick("--progress"), stdout=subprocess.DEVNULL)
+        first = process.stderr.readline().decode()
+        process.communicate()
+        self.assertEqual(first, "aglm-bench: looking at this device\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Help, versions, and one clear line with exit code 2 for every wrong use."""
+import os
+
+from cli import Case, F32, main
+
+COMMANDS = ["run", "profile", "model", "eval", "report"]
+
+WRONG = [
+    ["foo"], ["foo\nbar"], ["run", "extra"], ["--no-such-option"], ["-z"], ["--"], [""],
+    ["-t", "0"], ["-t", "-1"], ["-t", "513"], ["-t", "4294967298"], ["-t", "two"], ["-t", ""], ["-t", "1,"],
+    ["-t"], ["-p", "512-"], ["-p", "4-1"], ["-p", "1-8+0"], ["-p", "0-8*2"], ["-p", "1-8*1"], ["-p", "1e3"],
+    ["-p", "99999999999999999999"], ["-n", "-4"], ["-n", "0x10"], ["-d", "x"], ["-b", "0"], ["-ub", "0"],
+    ["-r", "0"], ["-r", "2,3"], ["-r", "100000"], ["--delay", "-1"], ["--max-time", "0"], ["--seed", "-1"],
+    ["--seed", "9223372036854775808"], ["-pg", "5"], ["-pg", "0,0"], ["-pg", "1,2,3"], ["-m", ""],
+    ["-m", "a,,b"], ["-o", "xml"], ["-oe", ""], ["-q", "q9_9"], ["-q", ""], ["--backend", "cuda"],
+    ["--isa", "sse"], ["-C", "0xZZ"], ["-C", ""], ["-C", "f" * 129], ["--cpu-strict", "yes"],
+    ["--label", ""], ["--label", "x" * 64], ["--db", ""], ["--quiet=yes"], ["-ngl", "99"], ["-fa", "1"],
+    ["-ctk", "q8_0"], ["-ctv", "q4_0"], ["-mmp", "0"], ["--poll", "100"], ["--prio", "3"], ["--numa", "isolate"],
+    ["-rpc", "a:1"], ["-dev", "Vulkan0"], ["--list-devices"], ["-p", "0", "-n", "0"],
+    ["-p", "1-100", "-n", "0", "-t", "1-100"], ["-p", "1-100000"], ["-p", "1-1000000"],
+]
+
+
+class Usage(Case):
+    def test_wrong_usage(self):
+        for args in WRONG:
+            with self.subTest(args=args):
+                out, err = self.run_it(*args, code=2)
+                self.assertEqual(out, "")
+                self.assertEqual(err.count("\n"), 1, err)
+                self.assertTrue(err.startswith("aglm-bench"), err)
+        self.assertEqual(os.listdir(self.place), [])  # nothing was opened or made
+
+    def test_ten_thousand_combinations(self):
+        _, err = self.run_it("-m", F32, "-p", "1-100", "-n", "0", "-t", "1-100", code=2)
+        self.assertIn("10000 tests", err)
+        self.assertIn("limit is 1000", err)
+
+    def test_messages_name_option_and_value(self):
+        for args, words in [(["-t", "0"], ["-t", "'0'", "1 to 512"]), (["-p", "512-"], ["-p", "'512-'"]),
+                            (["--isa", "sse"], ["--isa", "'sse'", "avx2"]), (["-ngl", "99"], ["-ngl", "'99'", "0"]),
+                            (["bench"], ["'bench'", *COMMANDS])]:
+            with self.subTest(args=args):
+                _, err = self.run_it(*args, code=2)
+                for word in words:
+                    self.assertIn(word, err)
+
+    def test_help(self):
+        for args in [["--help"], ["-h"], ["help"], *([c, "--help"] for c in COMMANDS), *([c, "-h"] for c in COMMANDS)]:
+            with self.subTest(args=args):
+                out, err = self.run_it(*args)
+                self.assertTrue(out.lower().startswith("usage: aglm-bench"), out[:200])
+                self.assertEqual(err, "")
+        out, _ = self.run_it("--help")
+        for command in COMMANDS:
+            self.assertIn(f"  {command} ", out)
+
+    def test_version(self):
+        out, err = self.run_it("--version")
+        self.assertRegex(out, r"^aglm-bench \d+\.\d+\.\d+ \(.*\)\n$")
+        self.assertEqual(err, "")
+
+    def test_device_profile_is_profile(self):
+        out, _ = self.run_it("--device-profile", "-o", "json")
+        self.assertTrue(out.startswith("{"), out[:80])
+
+
+if __name__ == "__main__":
+    main()
