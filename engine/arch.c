@@ -281,6 +281,30 @@ static int read_vocab(struct reader *r, struct aglm_hparams *h)
     return 0;
 }
 
+/* Keys that change the arithmetic and that the engine does not know: a value other than the neutral
+ * one would be ignored, and the results wrong. */
+static int refuse_unknown_arithmetic(struct reader *r)
+{
+    static const struct {
+        const char *key;
+        float neutral;
+    } KEYS[] = {{"rope.scaling.attn_factor", 1.0f}, {"attention.clamp_kqv", 0.0f},
+                {"attention.scale", 0.0f},          {"logit_scale", 1.0f},
+                {"embedding_scale", 1.0f},          {"residual_scale", 1.0f}};
+    for (size_t i = 0; i < sizeof(KEYS) / sizeof(*KEYS); i++) {
+        float value = KEYS[i].neutral;
+        const char *key = key_of(r, KEYS[i].key);
+        int rc = aglm_gguf_get_f32(r->file, key, &value, r->err);
+        if (rc && rc != -ENOENT)
+            return rc;
+        if (value != KEYS[i].neutral)
+            return aglm_err_set(r->err, -ENOTSUP, "%s: key %s is %g; only %g can be run",
+                                aglm_gguf_path(r->file), key, (double)value,
+                                (double)KEYS[i].neutral);
+    }
+    return 0;
+}
+
 int aglm_hparams_read(struct aglm_hparams *out, const struct aglm_gguf *file, struct aglm_err *err)
 {
     struct aglm_hparams h = {0};
@@ -289,6 +313,8 @@ int aglm_hparams_read(struct aglm_hparams *out, const struct aglm_gguf *file, st
         return rc;
     struct reader r = {.file = file, .arch = h.arch->name, .err = err};
     rc = refuse_experts(&r);
+    if (!rc)
+        rc = refuse_unknown_arithmetic(&r);
     if (!rc)
         rc = read_count(&r, "block_count", MAX_LAYERS, 0, &h.n_layers);
     if (!rc)

@@ -14,6 +14,8 @@ enum kind { MATRIX, VECTOR };
 struct binder {
     const struct aglm_gguf *file;
     struct aglm_err *err;
+    const struct aglm_gguf_tensor **bound; /* [n_bound] */
+    size_t n_bound;
     int rc; /* the first error; later calls do nothing */
 };
 
@@ -61,7 +63,35 @@ static const struct aglm_gguf_tensor *bind(struct binder *b, enum need need, enu
         return NULL;
     }
     b->rc = check_type(b, t, kind);
-    return b->rc ? NULL : t;
+    if (b->rc)
+        return NULL;
+    b->bound[b->n_bound++] = t; /* every name is asked for once */
+    return t;
+}
+
+static int by_address(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t) * (const void *const *)a, y = (uintptr_t) * (const void *const *)b;
+    return (x > y) - (x < y);
+}
+
+/* A tensor that nobody asked for is a part of the model that would be left out silently. */
+static void refuse_unbound(struct binder *b)
+{
+    const size_t n = aglm_gguf_tensor_count(b->file);
+    if (b->rc || b->n_bound == n)
+        return;
+    qsort(b->bound, b->n_bound, sizeof(*b->bound), by_address);
+    for (size_t i = 0; i < n; i++) {
+        const struct aglm_gguf_tensor *t = aglm_gguf_tensor_at(b->file, i);
+        if (!bsearch(&t, b->bound, b->n_bound, sizeof(*b->bound), by_address)) {
+            b->rc = aglm_err_set(b->err, -ENOTSUP,
+                                 "%s: tensor '%s' has no place in this architecture as the engine "
+                                 "knows it; running without it would give wrong results",
+                                 aglm_gguf_path(b->file), t->name);
+            return;
+        }
+    }
 }
 
 static const struct aglm_gguf_tensor *bind_block(struct binder *b, enum need need, enum kind kind,
@@ -112,8 +142,11 @@ int aglm_tensors_bind(struct aglm_tensors *out, const struct aglm_gguf *file,
     struct binder b = {.file = file, .err = err};
     struct aglm_tensors t = {0};
     t.layers = calloc(hp->n_layers, sizeof(*t.layers));
-    if (!t.layers)
-        return aglm_err_set(err, -ENOMEM, "%s: out of memory", aglm_gguf_path(file));
+    b.bound = calloc(aglm_gguf_tensor_count(file) + 1, sizeof(*b.bound));
+    if (!t.layers || !b.bound) {
+        b.rc = aglm_err_set(err, -ENOMEM, "%s: out of memory", aglm_gguf_path(file));
+        goto out;
+    }
     t.token_embd = bind(&b, REQUIRED, MATRIX, "token_embd.weight", hp->n_embd, hp->n_vocab);
     t.output_norm = bind(&b, REQUIRED, VECTOR, "output_norm.weight", hp->n_embd, 1);
     t.output = bind(&b, OPTIONAL, MATRIX, "output.weight", hp->n_embd, hp->n_vocab);
@@ -124,12 +157,14 @@ int aglm_tensors_bind(struct aglm_tensors *out, const struct aglm_gguf *file,
         bind_attention(&b, hp, i, &t.layers[i]);
         bind_ffn(&b, hp, i, &t.layers[i]);
     }
-    if (b.rc) {
+    refuse_unbound(&b);
+out:
+    free(b.bound);
+    if (b.rc)
         free(t.layers);
-        return b.rc;
-    }
-    *out = t;
-    return 0;
+    else
+        *out = t;
+    return b.rc;
 }
 
 void aglm_tensors_finish(struct aglm_tensors *tensors)

@@ -1,8 +1,10 @@
-/* The engine's public face: open a model, open sessions on it, prefill, decode, look at logits, close.
+/* The engine's public face: open a model, open sessions on it, prefill, decode, look at logits,
+ * close.
  *
- * Callers know token ids and floats, not tensors. A model (weights, ready to run) can be shared by several
- * sessions one after another; a session has its own KV cache and threads and is used by one thread at a time.
- * Deterministic: the same model, tokens, threads and instruction set give the same logits bit for bit.
+ * Callers know token ids and floats, not tensors. A model (weights, ready to run) can be shared by
+ * several sessions one after another; a session has its own KV cache and threads and is used by one
+ * thread at a time. Deterministic: the same model, tokens, threads and instruction set give the
+ * same logits bit for bit.
  */
 #ifndef AGLM_ENGINE_SESSION_H
 #define AGLM_ENGINE_SESSION_H
@@ -17,28 +19,30 @@ struct aglm_model;
 struct aglm_session;
 
 struct aglm_model_options {
-    const char *path;        /* GGUF file */
-    const char *backend;     /* "cpu" or "null" */
-    const char *isa;         /* "auto", "c", "avx2", "avx512" */
-    const char *quantize;    /* NULL, or the type to re-quantize an F16/BF16/F32 file's matrices to on load */
-    unsigned n_load_threads; /* threads for repacking; >= 1 */
+    const char *path;    /* GGUF file */
+    const char *backend; /* "cpu" or "null" */
+    const char *isa;     /* "auto", "c", "avx2", "avx512" */
+    const char
+        *quantize; /* NULL, or the type to re-quantize an F16/BF16/F32 file's matrices to on load */
+    unsigned n_load_threads;      /* threads for repacking; >= 1 */
     bool (*cancelled)(void *ctx); /* polled; true stops with -ECANCELED; may be NULL */
     void *cancelled_ctx;
 };
 
 struct aglm_model_info {
-    char name[128];        /* general.name, or the file's base name */
-    char description[64];  /* like llama.cpp's model_type: "chatglm 1.5B Q4_0" */
+    char name[128];       /* general.name, or the file's base name */
+    char description[64]; /* like llama.cpp's model_type: "chatglm 1.5B Q4_0" */
     char arch[32];
     char quantization[16]; /* the type most weights have in memory: "Q4_0", "F16"; upper case */
     char isa[16];          /* chosen: "c", "avx2", "avx512"; backend null: "none" */
     char backend[16];
     uint64_t n_params;
-    uint64_t size_bytes;   /* of all tensors, in the types they have in memory */
-    uint64_t bytes_per_token; /* weight bytes that decoding one token reads (KV cache not counted) */
-    uint64_t load_ns;      /* from open() to ready, repacking included */
+    uint64_t size_bytes; /* of all tensors, in the types they have in memory */
+    uint64_t
+        bytes_per_token; /* weight bytes that decoding one token reads (KV cache not counted) */
+    uint64_t load_ns;    /* from open() to ready, repacking included */
     uint32_t n_vocab, n_ctx_train, n_layers, n_embd;
-    char digest[33];       /* xxh3-128 of the file's metadata and a sample of its data; see model.c */
+    char digest[33]; /* xxh3-128 of the file's metadata and a sample of its data; see model.c */
 };
 
 /* Errors name the file. -ENOTSUP: architecture, type or isa that cannot run here. */
@@ -48,13 +52,14 @@ void aglm_model_close(struct aglm_model **model); /* after its sessions */
 const struct aglm_model_info *aglm_model_info(const struct aglm_model *model);
 
 struct aglm_session_options {
-    uint32_t n_ctx;      /* positions in the KV cache; >= 1 */
-    uint32_t n_batch;    /* logical batch; a prefill longer than this is cut into batches */
-    uint32_t n_ubatch;   /* physical batch: tokens that go through the layers together */
-    unsigned n_threads;  /* 1 … 512 */
+    uint32_t n_ctx;          /* positions in the KV cache; >= 1 */
+    uint32_t n_batch;        /* logical batch; a prefill longer than this is cut into batches */
+    uint32_t n_ubatch;       /* physical batch: tokens that go through the layers together */
+    unsigned n_threads;      /* 1 … 512 */
     const uint8_t *cpu_mask; /* bitmap of CPUs, bit i of byte i/8, or NULL: no pinning */
     size_t cpu_mask_bytes;
-    bool cpu_strict;     /* one CPU of the mask for each thread, in turn; else each thread gets the mask */
+    bool cpu_strict; /* one CPU of the mask for each thread, in turn; else each thread gets the mask
+                      */
     bool (*cancelled)(void *ctx); /* polled between tokens and batches; may be NULL */
     void *cancelled_ctx;
 };
@@ -65,8 +70,8 @@ int aglm_session_open(struct aglm_session **out, struct aglm_model *model,
 void aglm_session_close(struct aglm_session **session);
 
 /* Appends n tokens to the context. Afterwards aglm_session_logits() is the row of the last one.
- * -EINVAL: a token id outside the vocabulary; -ENOSPC: context full; -ECANCELED. On error the context is as
- * it was before the call. */
+ * -EINVAL: a token id outside the vocabulary; -ENOSPC: context full; -ECANCELED. On error the
+ * context is as it was before the call. */
 int aglm_session_prefill(struct aglm_session *session, const int32_t *tokens, size_t n,
                          struct aglm_err *err);
 /* The same, and logits of every position into rows: [n, n_vocab]. */

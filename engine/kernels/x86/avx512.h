@@ -5,6 +5,7 @@
 
 #ifdef AGLM_SIMDE
 #define SIMDE_ENABLE_NATIVE_ALIASES
+#include <math.h>
 #include <simde/x86/avx512.h>
 #include <simde/x86/f16c.h>
 #include <simde/x86/fma.h>
@@ -55,6 +56,18 @@ static inline __m512i _mm512_srli_epi16(__m512i v, unsigned n)
     for (int i = 0; i < 32; i++)
         in[i] = (uint16_t)(in[i] >> n);
     return _mm512_loadu_si512(in);
+}
+/* SIMDe's multiply-add rounds twice without FMA; the kernels' bits depend on rounding once. */
+#undef _mm512_fmadd_ps
+static inline __m512 _mm512_fmadd_ps(__m512 a, __m512 b, __m512 c)
+{
+    float x[16], y[16], z[16];
+    _mm512_storeu_ps(x, a);
+    _mm512_storeu_ps(y, b);
+    _mm512_storeu_ps(z, c);
+    for (int i = 0; i < 16; i++)
+        z[i] = fmaf(x[i], y[i], z[i]);
+    return _mm512_loadu_ps(z);
 }
 #else
 #include <immintrin.h>
