@@ -82,7 +82,7 @@ configure() {
 # build NAME: builds build/NAME; quiet unless it fails.
 build() {
     if ! ninja -C "$root/build/$1" >"$root/build/$1.log" 2>&1; then
-        grep -v '^\[[0-9]*/[0-9]*\]' "$root/build/$1.log" | tail -n 60 >&2
+        sed -n '/^FAILED\|^ninja: error/,$p' "$root/build/$1.log" | grep -v '^\[[0-9]*/[0-9]*\]' | head -n 60 >&2
         say "$me: the build in build/$1 failed (the errors are above; all of it: build/$1.log)"
         return 1
     fi
