@@ -52,13 +52,14 @@ void aglm_chart_point(struct aglm_chart *chart, struct aglm_series *series, stru
 /* ---- lines ----------------------------------------------------------------------------------- */
 
 void aglm_chart_line(struct aglm_chart *chart, enum aglm_line_kind kind, double value,
-                     const char *label)
+                     const char *mark, const char *label)
 {
     if (chart->n_lines == AGLM_PLOT_LINES_MAX || !isfinite(value))
         return;
     struct aglm_line *line = &chart->lines[chart->n_lines++];
     line->kind = kind;
     line->value = value;
+    snprintf(line->mark, sizeof(line->mark), "%s", mark);
     snprintf(line->label, sizeof(line->label), "%s", label);
 }
 
@@ -86,14 +87,14 @@ void aglm_chart_phase_lines(struct aglm_chart *chart, const struct aglm_threshol
         aglm_thresholds_find(thresholds, prefill ? "ttft" : "tpot");
     /* a limit in ms for so many tokens, as a speed */
     double tokens = prefill ? headline->rec.n_prompt : 1;
-    char label[160];
+    char label[160], mark[16];
     if (limit && limit->kind == AGLM_THRESHOLD_BELOW) {
         snprintf(label, sizeof(label), "good from %.0f (%s %.0f %s)", tokens * 1e3 / limit->good,
                  prefill ? "TTFT" : "TPOT", limit->good, limit->unit);
-        aglm_chart_line(chart, AGLM_LINE_GOOD, tokens * 1e3 / limit->good, label);
+        aglm_chart_line(chart, AGLM_LINE_GOOD, tokens * 1e3 / limit->good, "good", label);
         snprintf(label, sizeof(label), "alert under %.0f (%s %.0f %s)", tokens * 1e3 / limit->alert,
                  prefill ? "TTFT" : "TPOT", limit->alert, limit->unit);
-        aglm_chart_line(chart, AGLM_LINE_ALERT, tokens * 1e3 / limit->alert, label);
+        aglm_chart_line(chart, AGLM_LINE_ALERT, tokens * 1e3 / limit->alert, "alert", label);
     }
     for (size_t i = 0; i < aglm_thresholds_count(thresholds); i++) {
         const struct aglm_threshold *t = aglm_thresholds_at(thresholds, i);
@@ -102,7 +103,8 @@ void aglm_chart_phase_lines(struct aglm_chart *chart, const struct aglm_threshol
             (t->model[0] && !name_holds(headline->rec.model_name, t->model)))
             continue;
         snprintf(label, sizeof(label), "%s: %g", t->label, t->good);
-        aglm_chart_line(chart, AGLM_LINE_REFERENCE, t->good, label);
+        snprintf(mark, sizeof(mark), "%g", t->good);
+        aglm_chart_line(chart, AGLM_LINE_REFERENCE, t->good, mark, label);
     }
 }
 
@@ -160,12 +162,12 @@ void aglm_chart_name(char *out, size_t size, const struct aglm_chart_names *name
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static void write_legend(struct aglm_text *out, const struct aglm_chart *chart)
+static void write_legend(struct aglm_text *out, const struct aglm_chart *chart,
+                         const struct aglm_plot *plot)
 {
-    if (chart->kind == AGLM_PLOT_BARS || (chart->n_series < 2 && chart->kind == AGLM_PLOT_LINES))
-        return;
+    bool named = chart->kind == AGLM_PLOT_TIME || chart->n_series > 1;
     aglm_text_raw(out, "<ul class=\"legend\">");
-    for (size_t i = 0; i < chart->n_series && i < AGLM_PLOT_SERIES_MAX; i++) {
+    for (size_t i = 0; named && i < chart->n_series && i < AGLM_PLOT_SERIES_MAX; i++) {
         aglm_text_raw(out, "<li>");
         aglm_plot_symbol(out, i, chart->marks);
         aglm_text_fmt(out, "%s</li>", chart->series[i].name);
@@ -173,6 +175,13 @@ static void write_legend(struct aglm_text *out, const struct aglm_chart *chart)
     if (chart->n_series > AGLM_PLOT_SERIES_MAX)
         aglm_text_fmt(out, "<li class=\"more\">and %zu more in the data</li>",
                       chart->n_series - AGLM_PLOT_SERIES_MAX);
+    for (size_t i = 0; i < chart->n_lines; i++) {
+        if (!aglm_plot_shows(plot, chart->lines[i].value))
+            continue;
+        aglm_text_raw(out, "<li>");
+        aglm_plot_line_symbol(out, chart->lines[i].kind);
+        aglm_text_fmt(out, "%s</li>", chart->lines[i].label);
+    }
     aglm_text_raw(out, "</ul>");
 }
 
@@ -257,7 +266,7 @@ void aglm_chart_write(struct aglm_text *out, const struct aglm_chart *chart, str
                   chart->id, chart->title, chart->subtitle);
     bool drawn = false;
     if (!f->trouble.code) {
-        write_legend(out, chart);
+        write_legend(out, chart, &plot);
         drawn = aglm_plot_svg(out, &plot, f->gnuplot, &f->trouble) == 0;
     }
     if (!drawn)

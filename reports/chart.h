@@ -38,7 +38,7 @@ void aglm_chart_point(struct aglm_chart *chart, struct aglm_series *series, stru
 void aglm_chart_phase_lines(struct aglm_chart *chart, const struct aglm_thresholds *thresholds,
                             enum aglm_phase phase, const struct aglm_row *headline);
 void aglm_chart_line(struct aglm_chart *chart, enum aglm_line_kind kind, double value,
-                     const char *label);
+                     const char *mark, const char *label);
 /* Appends the figure. */
 void aglm_chart_write(struct aglm_text *out, const struct aglm_chart *chart,
                       struct aglm_figures *f);

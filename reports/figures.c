@@ -237,9 +237,9 @@ void aglm_figures_tokens(struct aglm_text *out, struct aglm_figures *f)
     if (tpot && tpot->kind == AGLM_THRESHOLD_BELOW) {
         char label[160];
         snprintf(label, sizeof(label), "good up to %g %s", tpot->good, tpot->unit);
-        aglm_chart_line(&chart, AGLM_LINE_GOOD, tpot->good, label);
+        aglm_chart_line(&chart, AGLM_LINE_GOOD, tpot->good, "good", label);
         snprintf(label, sizeof(label), "alert over %g %s", tpot->alert, tpot->unit);
-        aglm_chart_line(&chart, AGLM_LINE_ALERT, tpot->alert, label);
+        aglm_chart_line(&chart, AGLM_LINE_ALERT, tpot->alert, "alert", label);
     }
     chart.note = "A rising line means that the growing context costs time; single peaks mean that "
                  "something else "

@@ -143,6 +143,9 @@ static int judge(const struct files *f, const char *command, int waited, int sta
     if (WIFSIGNALED(status))
         return aglm_err_set(err, -EPROTO, "%s: ended by signal %d (%s)", command, WTERMSIG(status),
                             line);
+    struct stat st; /* after an error in a script it ends with status 0 */
+    if (WEXITSTATUS(status) == 0 && fstat(fileno(f->output), &st) == 0 && st.st_size == 0)
+        return aglm_err_set(err, -EPROTO, "%s: drew nothing: %s", command, line);
     if (WEXITSTATUS(status) != 0)
         return aglm_err_set(err, -EPROTO, "%s: failed with status %d: %s", command,
                             WEXITSTATUS(status), line);

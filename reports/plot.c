@@ -18,6 +18,9 @@
 #define LINES_UP_TO 1.7 /* lines this far over the data are still worth the space */
 #define MAX_X_TICKS 9
 
+/* gnuplot's dash patterns by enum aglm_line_kind; the legend's are the same in pixels. */
+static const char *const line_dashes[] = {"(2,4)", "(9,4)", "(9,3,2,3)"};
+
 struct range {
     double x0, x1, y1; /* y starts at 0 */
     size_t n;
@@ -113,35 +116,45 @@ static void add_categories(struct aglm_text *s, const struct aglm_plot *plot)
     aglm_text_fmt(s, ") scale 0\nset xrange [-0.6:%.9g]\n", (double)plot->n_categories - 0.4);
 }
 
-/* Threshold and reference lines; their label sits on the line, on the left if the last one is close
- * by. */
+/* Indices of the lines to draw, lowest first; returns how many. */
+static size_t lines_in_order(const struct aglm_plot *plot, size_t order[AGLM_PLOT_LINES_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < plot->n_lines && i < AGLM_PLOT_LINES_MAX; i++) {
+        if (!aglm_plot_shows(plot, plot->lines[i].value))
+            continue;
+        size_t at = n++;
+        for (; at > 0 && plot->lines[order[at - 1]].value > plot->lines[i].value; at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+    return n;
+}
+
+/* Threshold and reference lines, each with its mark in the right margin, moved up where two would
+ * touch. */
 static void add_lines(struct aglm_text *s, const struct aglm_plot *plot, double top)
 {
     static const char *const colours[] = {AGLM_SVG_REFERENCE, AGLM_SVG_GOOD, AGLM_SVG_ALERT};
-    static const char *const dashes[] = {"(2,4)", "(8,4)", "(8,3,2,3)"};
-    double last = -1;
-    bool left = false;
-    for (size_t i = 0; i < plot->n_lines && i < AGLM_PLOT_LINES_MAX; i++) {
-        const struct aglm_line *line = &plot->lines[i];
-        if (!aglm_plot_shows(plot, line->value))
-            continue;
-        left = last >= 0 && fabs(line->value - last) < top * 0.07 ? !left : false;
-        last = line->value;
+    size_t order[AGLM_PLOT_LINES_MAX], n = lines_in_order(plot, order);
+    double y = -INFINITY;
+    for (size_t k = 0; k < n; k++) {
+        const struct aglm_line *line = &plot->lines[order[k]];
+        y = fmax(line->value, y + top * 0.07);
         aglm_text_fmt(s,
-                      "set arrow from graph 0,first %.9g to graph 1,first %.9g nohead back lw 1.4 ",
+                      "set arrow from graph 0,first %.9g to graph 1,first %.9g nohead back lw 1.5 ",
                       line->value, line->value);
         aglm_text_raw(s, "lc rgb \"");
         aglm_text_raw(s, colours[line->kind]);
         aglm_text_raw(s, "\" dt ");
-        aglm_text_raw(s, dashes[line->kind]);
-        aglm_text_raw(s, "\nset label \"");
-        aglm_text_fmt(s, "@%zu@", plot->n_categories + i);
-        aglm_text_fmt(s, "%c at graph %.3f,first %.9g ", '"', left ? 0.01 : 0.99, line->value);
-        aglm_text_raw(s, left ? "left" : "right");
-        aglm_text_raw(s, " offset 0,0.5 front textcolor rgb \"");
+        aglm_text_raw(s, line_dashes[line->kind]);
+        aglm_text_fmt(s,
+                      "\nset label \"@%zu@\" at graph 1.015,first %.9g left front textcolor rgb \"",
+                      plot->n_categories + order[k], y);
         aglm_text_raw(s, colours[line->kind]);
         aglm_text_raw(s, "\"\n");
     }
+    aglm_text_raw(s, n ? "set rmargin 6.5\n" : "set rmargin 2\n");
 }
 
 /* ---- data ------------------------------------------------------------------------------------ */
@@ -175,8 +188,8 @@ static void add_bars(struct aglm_text *s, const struct aglm_plot *plot)
     }
     aglm_text_raw(s, "set boxwidth 0.62\n"
                      "plot $d0 using 1:2 with boxes fs solid 0.85 noborder lc rgb \"#020001\", "
-                     "$d0 using 1:2:3:4 with yerrorbars lc rgb \"" AGLM_SVG_TEXT
-                     "\" lw 1.4 pt 0 ps 0\n");
+                     "$d0 using 1:3:(0):($4-$3) with vectors nohead lc rgb \"" AGLM_SVG_TEXT
+                     "\" lw 1.6\n");
 }
 
 static void add_curves(struct aglm_text *s, const struct aglm_plot *plot)
@@ -209,13 +222,14 @@ static void write_script(struct aglm_text *s, const struct aglm_plot *plot)
                      "set border 1 lw 1 lc rgb \"" AGLM_SVG_AXIS "\"\n"
                      "set grid ytics lc rgb \"" AGLM_SVG_GRID "\" lt 1 lw 1\n"
                      "set tics nomirror textcolor rgb \"" AGLM_SVG_TEXT "\"\n"
-                     "set ytics scale 0\nset xtics scale 0.5\nset bmargin 3.6\n");
+                     "set ytics scale 0\nset xtics scale 0.5\n");
     if (plot->x_label) {
         aglm_text_raw(s, "set xlabel \"");
         aglm_text_fmt(s, "@%zu@", plot->n_categories + plot->n_lines);
         aglm_text_raw(s, "\" offset 0,0.4 textcolor rgb \"" AGLM_SVG_TEXT "\"\n");
     }
-    aglm_text_fmt(s, "set yrange [0:%.9g]\n", top);
+    bool two_lines = plot->x_label || plot->kind == AGLM_PLOT_TIME;
+    aglm_text_fmt(s, "set bmargin %.1f\nset yrange [0:%.9g]\n", two_lines ? 3.4 : 1.8, top);
     if (plot->kind == AGLM_PLOT_TIME)
         add_time_ticks(s, r);
     else if (plot->kind == AGLM_PLOT_BARS)
@@ -244,7 +258,7 @@ int aglm_plot_svg(struct aglm_text *out, const struct aglm_plot *plot, const cha
     for (size_t i = 0; i < plot->n_categories; i++)
         labels[n++] = plot->categories[i];
     for (size_t i = 0; i < plot->n_lines; i++)
-        labels[n++] = plot->lines[i].label;
+        labels[n++] = plot->lines[i].mark;
     labels[n++] = plot->x_label ? plot->x_label : "";
     write_script(&script, plot);
     int r = script.failed ? aglm_err_set(err, -ENOMEM, "plot %s: out of memory", plot->id)
@@ -277,4 +291,14 @@ void aglm_plot_symbol(struct aglm_text *out, size_t i, bool marks)
                                        : "<path d=\"M0 6h22\" stroke-dasharray=\"4 3\"/>");
     aglm_text_raw(out, marks ? shapes[k] : "");
     aglm_text_raw(out, "</svg>");
+}
+
+void aglm_plot_line_symbol(struct aglm_text *out, enum aglm_line_kind kind)
+{
+    static const char *const names[] = {"ref", "good", "alert"};
+    static const char *const dashes[] = {"2 3", "7 3", "7 2 2 2"};
+    aglm_text_fmt(out,
+                  "<svg class=\"key\" viewBox=\"0 0 22 12\" aria-hidden=\"true\" "
+                  "style=\"color:var(--%s)\"><path d=\"M0 6h22\" stroke-dasharray=\"%s\"/></svg>",
+                  names[kind], dashes[kind]);
 }

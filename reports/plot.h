@@ -36,7 +36,8 @@ struct aglm_series {
 enum aglm_line_kind { AGLM_LINE_REFERENCE, AGLM_LINE_GOOD, AGLM_LINE_ALERT };
 
 struct aglm_line {
-    char label[160];
+    char mark[16];   /* short, beside the line: "good" */
+    char label[160]; /* in full, for the legend */
     double value;
     enum aglm_line_kind kind;
 };
@@ -61,6 +62,8 @@ bool aglm_plot_shows(const struct aglm_plot *plot, double value);
  */
 int aglm_plot_svg(struct aglm_text *out, const struct aglm_plot *plot, const char *gnuplot,
                   struct aglm_err *err);
+/* Appends a line's symbol, for legends. */
+void aglm_plot_line_symbol(struct aglm_text *out, enum aglm_line_kind kind);
 /* Appends the symbol of series i as a small SVG, for legends; marks as in struct aglm_plot. */
 void aglm_plot_symbol(struct aglm_text *out, size_t i, bool marks);
 

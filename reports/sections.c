@@ -49,29 +49,43 @@ static size_t put_head(struct aglm_text *out, const struct columns *c)
     aglm_text_raw(
         out, "<th scope=\"col\" class=\"n\">Tokens/s, median</th>"
              "<th scope=\"col\" class=\"n\">[low, high]</th>"
-             "<th scope=\"col\" class=\"n\">Mean &#177; sd</th>"
+             "<th scope=\"col\">Verdict</th><th scope=\"col\" class=\"n\">Mean &#177; sd</th>"
              "<th scope=\"col\" class=\"n\">Samples</th><th scope=\"col\" class=\"n\">TTFT, ms</th>"
              "<th scope=\"col\" class=\"n\">TPOT, ms</th><th scope=\"col\" class=\"n\">p99, ms</th>"
              "<th scope=\"col\" class=\"n\">Read, GB/s</th>"
-             "<th scope=\"col\" class=\"n\">Peak memory</th><th scope=\"col\">Verdict</th>"
+             "<th scope=\"col\" class=\"n\">Peak memory</th>"
              "<th scope=\"col\">Measured (UTC)</th></tr></thead>");
     return 13U + c->backend + c->isa + c->batch + c->mask;
 }
 
 static void put_speed_cells(struct aglm_text *out, const struct aglm_row *row)
 {
-    const struct aglm_results *res = &row->res;
     aglm_text_raw(out, "<td class=\"n\"><strong>");
-    aglm_text_number(out, res->median_ts);
-    aglm_text_raw(out, "</strong></td><td class=\"n\">[");
-    aglm_text_number(out, res->ci_low_ts);
+    aglm_text_number(out, row->res.median_ts);
+    aglm_text_raw(out, "</strong></td><td class=\"n\">");
+    aglm_text_raw(out, row->res.ci_is_range ? "<span class=\"tag\">range</span> [" : "[");
+    aglm_text_number(out, row->res.ci_low_ts);
     aglm_text_raw(out, ", ");
-    aglm_text_number(out, res->ci_high_ts);
-    aglm_text_raw(out, res->ci_is_range ? "] <span class=\"tag\">range</span></td>" : "]</td>");
+    aglm_text_number(out, row->res.ci_high_ts);
+    aglm_text_raw(out, "]</td>");
+}
+
+static void put_verdict_cell(struct aglm_text *out, const struct aglm_record *r)
+{
+    aglm_text_raw(out, "<td class=\"verdict-cell\">");
+    aglm_summary_pill(out, r->valid ? AGLM_STATUS_GOOD : AGLM_STATUS_ALERT,
+                      r->valid ? "VALID" : "INVALID");
+    if (!r->valid)
+        aglm_text_fmt(out, "<span class=\"why\">%s</span>", r->reasons);
+    aglm_text_raw(out, "</td>");
+}
+
+static void put_mean_cells(struct aglm_text *out, const struct aglm_row *row)
+{
     aglm_text_raw(out, "<td class=\"n\">");
-    aglm_text_number(out, res->avg_ts);
+    aglm_text_number(out, row->res.avg_ts);
     aglm_text_raw(out, " &#177; ");
-    aglm_text_number(out, res->stddev_ts);
+    aglm_text_number(out, row->res.stddev_ts);
     aglm_text_fmt(out, "</td><td class=\"n\">%zu", row->n_samples);
     if (row->n_samples < row->rec.repetitions)
         aglm_text_fmt(out, " of %u", row->rec.repetitions);
@@ -95,17 +109,14 @@ static void put_row(struct aglm_text *out, const struct columns *c, const struct
         aglm_text_fmt(out, "<td>%s%s</td>", r->cpu_mask[0] ? r->cpu_mask : "none",
                       r->cpu_strict ? " strict" : "");
     put_speed_cells(out, row);
+    put_verdict_cell(out, r);
+    put_mean_cells(out, row);
     number_cell(out, row->res.ttft_ms);
     number_cell(out, row->res.tpot_ms);
     number_cell(out, row->res.tpot_p99_ms);
     number_cell(out, row->res.decode_gbps);
     aglm_text_raw(out, "<td class=\"n\">");
     aglm_text_bytes(out, row->res.peak_rss_bytes);
-    aglm_text_raw(out, "</td><td class=\"verdict-cell\">");
-    aglm_summary_pill(out, r->valid ? AGLM_STATUS_GOOD : AGLM_STATUS_ALERT,
-                      r->valid ? "VALID" : "INVALID");
-    if (!r->valid)
-        aglm_text_fmt(out, "<span class=\"why\">%s</span>", r->reasons);
     aglm_text_raw(out, "</td><td>");
     aglm_text_time(out, r->started_ms);
     aglm_text_raw(out, "</td></tr>");

@@ -46,11 +46,15 @@ static int db_error(struct aglm_store *store, int rc, const char *doing, struct 
                             "some space and run again",
                             path, doing);
     case SQLITE_IOERR:
-        if (sys == ENOSPC || sys == EDQUOT || sys == EFBIG)
-            return aglm_err_set(err, -ENOSPC,
-                                "%s: disk full or file size limit reached, could not %s; what was "
-                                "stored before is intact: free some space and run again",
-                                path, doing);
+        /* SQLite tells a used-up quota and a file size limit apart from a full disk, but not by
+         * errno. */
+        if (rc == SQLITE_IOERR_WRITE || sys == ENOSPC || sys == EDQUOT || sys == EFBIG)
+            return aglm_err_set(
+                err, -ENOSPC,
+                "%s: could not %s: writing failed, as with a full disk, a used-up quota "
+                "or a file size limit; what was stored before is intact: free some "
+                "space and run again",
+                path, doing);
         return aglm_err_set(err, -EIO, "%s: could not %s: input/output error%s%s; check the disk",
                             path, doing, sys ? ": " : "", sys ? strerror(sys) : "");
     case SQLITE_BUSY:
@@ -273,8 +277,8 @@ int aglm_store_open_readonly(struct aglm_store **out, const char *path, struct a
     r = connect_db(store, store->path, SQLITE_OPEN_READONLY, err);
     if (r < 0)
         goto fail;
-    int rc = query_int(store, "PRAGMA schema_version", &version);
-    if ((rc & 0xff) == SQLITE_CANTOPEN && !aglm_store_file_has_wal(store->path))
+    int rc = query_int(store, "PRAGMA schema_version", &version) & 0xff;
+    if ((rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY) && !aglm_store_file_has_wal(store->path))
         r = reopen_immutable(store, err);
     if (r < 0)
         goto fail;

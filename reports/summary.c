@@ -32,11 +32,8 @@ static void put_limits(struct aglm_text *out, const struct aglm_threshold *t)
 {
     if (!t)
         return;
-    aglm_text_raw(out, " (good up to ");
-    put_wait(out, t->good);
-    aglm_text_raw(out, ", alert over ");
-    put_wait(out, t->alert);
-    aglm_text_raw(out, ")");
+    aglm_text_fmt(out, " (good up to %g %s, alert over %g %s)", t->good, t->unit, t->alert,
+                  t->unit);
 }
 
 static const char *model_name(const struct aglm_row *row)

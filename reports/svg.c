@@ -115,9 +115,13 @@ static void put_colour(struct svg *s, const char *name, const char *value, struc
     char buf[32];
     if (marker(value, buf, sizeof(buf)))
         aglm_text_fmt(style, "%s:%s;", name, buf);
-    else if (strcmp(name, "color") == 0)
-        return; /* black or white: inherit the page's */
-    else if (strcmp(value, "none") == 0)
+    else if (strcmp(name, "color") == 0) {
+        /* gnuplot clears the ground under a symbol in white; other blacks and whites inherit the
+         * page's colour */
+        bool ground =
+            strcmp(s->stack[s->depth - 1].name, "use") == 0 && strcmp(value, "black") != 0;
+        aglm_text_raw(style, ground ? "color:var(--card);" : "");
+    } else if (strcmp(value, "none") == 0)
         aglm_text_fmt(s->out, " %s=\"none\"", name);
     else
         aglm_text_fmt(s->out, " %s=\"currentColor\"", name);

@@ -1,0 +1,168 @@
+/* Records and folders for the tests of the reports room. */
+#include "tests/unit/reports/suites.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *scratch_dir(void)
+{
+    static char dir[64];
+    if (!dir[0]) {
+        snprintf(dir, sizeof(dir), "/tmp/aglm-reports-XXXXXX");
+        if (!mkdtemp(dir) || chmod(dir, 0777) < 0) { /* outside of any test: no ck_assert */
+            perror(dir);
+            exit(EXIT_FAILURE);
+        }
+    }
+    return dir;
+}
+
+const char *scratch(const char *name)
+{
+    static char paths[4][256];
+    static unsigned next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof(paths[0]), "%s/%s", scratch_dir(), name);
+    return path;
+}
+
+#define SET(field, ...) snprintf(field, sizeof(field), __VA_ARGS__)
+
+static void fill_texts(struct aglm_record *r, unsigned n)
+{
+    SET(r->run_uuid, "0192e4a0-0000-7000-8000-%012u", n / 10);
+    SET(r->test_uuid, "0192e4a0-0000-7000-9000-%012u", n);
+    SET(r->suite, "bench");
+    SET(r->test, "pp512");
+    SET(r->label, "label %u", n);
+    SET(r->version, "0.1.%u", n);
+    SET(r->commit, "%08xdeadbeefdeadbeefdeadbeefdeadbeef", n);
+    SET(r->compiler, "gcc 12.2.%u", n);
+    SET(r->flags, "-O2 -D%u", n);
+    SET(r->fingerprint, "5d2c1f90a7be4e31b0d88f1c6a2e7744");
+    SET(r->cpu_info, "Test CPU");
+    SET(r->gpu_info, "GPU %u", n);
+    SET(r->model_path, "/models/m%u.gguf", n);
+    SET(r->model_name, "GLM-Edge-1.5B");
+    SET(r->model_type, "chatglm 1.5B Q%u", n);
+    SET(r->arch, "chatglm");
+    SET(r->quantization, "Q4_0");
+    SET(r->model_digest, "%032u", n);
+    SET(r->backend, "cpu");
+    SET(r->isa, "avx2");
+    SET(r->cpu_mask, "0x%x", n);
+    SET(r->affinity, "0-%u", n);
+    SET(r->requantize, "q4_%u", n);
+    SET(r->order, "shuffled");
+}
+
+void fill_record(struct aglm_record *r, unsigned n)
+{
+    aglm_record_init(r);
+    fill_texts(r, n);
+    r->started_ms = 1700000000000 + n;
+    r->profile_json =
+        strdup("{\"schema\":1,\"facts\":[{\"key\":\"memory.total\",\"label\":\"Memory\","
+               "\"value\":8000000000,\"unit\":\"bytes\",\"source\":\"/proc/meminfo\"}]}");
+    r->model_size = 900000000 + n;
+    r->model_n_params = 1500000000 + n;
+    r->bytes_per_token = 800000000 + n;
+    r->load_ns = 1000000 + n;
+    r->n_threads = 1 + n;
+    r->n_batch = 2048 + n;
+    r->n_ubatch = 512 + n;
+    r->n_prompt = 512;
+    r->n_gen = 3;
+    r->n_depth = n;
+    r->repetitions = 2;
+    r->seed = 123456789012345 + n;
+    r->cpu_strict = n % 2;
+    r->warmup = true;
+    r->delay_s = n;
+    r->valid = n % 2 == 0;
+    SET(r->reasons, "%s", r->valid ? "" : "others used 50% of the CPU; ended early");
+    for (unsigned i = 0; i < 2; i++) {
+        struct aglm_sample s = {.prefill_ns = 4000000000 + n + i,
+                                .first_token_ns = 5000000000 + i, /* beyond 32 bits */
+                                .n_token_ns = 2,
+                                .total_ns = 9000000000 + i,
+                                .peak_rss_bytes = 1 << 30};
+        s.token_ns = calloc(2, sizeof(*s.token_ns));
+        ck_assert_ptr_nonnull(s.token_ns);
+        s.token_ns[0] = 4500000000 + n;
+        s.token_ns[1] = 255 + n;
+        s.before = (struct aglm_conditions){0.5, NAN, 8e9, NAN, 3e6, 7, 100, 90, NAN, 5};
+        s.after = (struct aglm_conditions){0.75, 12.5, 7e9, 61.5, NAN, -1, 200, 95, 0, 50};
+        ck_assert_int_eq(aglm_record_add(r, &s), 0);
+    }
+}
+
+void fill_sweep(struct aglm_record *r, unsigned n, const char *quantization, unsigned threads,
+                unsigned n_prompt, unsigned n_gen, double speed)
+{
+    aglm_record_init(r);
+    fill_texts(r, 0);
+    SET(r->run_uuid, "0192e4a0-0000-7000-8000-%012u", n / 100);
+    SET(r->test_uuid, "0192e4a0-0000-7000-9000-%012u", n);
+    SET(r->test, n_gen ? "tg%u" : "pp%u", n_gen ? n_gen : n_prompt);
+    SET(r->quantization, "%s", quantization);
+    SET(r->model_digest, "%s", quantization);
+    SET(r->label, "%s", "");
+    r->started_ms = 1700000000000 + 1000LL * n + 86400000LL * (n / 100);
+    r->n_threads = threads;
+    r->n_prompt = n_prompt;
+    r->n_gen = n_gen;
+    r->n_batch = 2048;
+    r->n_ubatch = 512;
+    r->repetitions = 7;
+    r->bytes_per_token = r->model_size = 900000000;
+    for (unsigned i = 0; i < 7; i++) {
+        double token = 1e9 / (speed * (1 + 0.001 * i));
+        struct aglm_sample s = {.prefill_ns = (uint64_t)(n_prompt * token),
+                                .first_token_ns = n_gen ? (uint64_t)token : 0,
+                                .n_token_ns = n_gen ? n_gen - 1 : 0,
+                                .peak_rss_bytes = 1000000000};
+        s.total_ns = (uint64_t)((n_prompt + n_gen) * token);
+        s.token_ns = calloc(s.n_token_ns + 1, sizeof(*s.token_ns));
+        ck_assert_ptr_nonnull(s.token_ns);
+        for (size_t k = 0; k < s.n_token_ns; k++)
+            s.token_ns[k] = (uint64_t)token;
+        ck_assert_int_eq(aglm_record_add(r, &s), 0);
+    }
+}
+
+struct aglm_store *open_store(const char *path)
+{
+    struct aglm_store *store = NULL;
+    struct aglm_err err = {0};
+    ck_assert_msg(aglm_store_open(&store, path, &err) == 0, "%s", err.msg);
+    return store;
+}
+
+void put(struct aglm_store *store, const struct aglm_record *rec)
+{
+    struct aglm_err err = {0};
+    ck_assert_msg(aglm_store_put(store, rec, &err) == 0, "%s", err.msg);
+}
+
+void fill_store(struct aglm_store *store)
+{
+    static const char *const quantizations[] = {"Q4_0", "Q8_0", "F32"};
+    struct aglm_record rec;
+    for (unsigned day = 0; day < 2; day++) {
+        unsigned n = day * 100;
+        for (unsigned q = 0; q < 3; q++) {
+            for (unsigned threads = 1; threads <= 4; threads *= 2) {
+                fill_sweep(&rec, n++, quantizations[q], threads, 512, 0, 100.0 * threads / (q + 1));
+                put(store, &rec);
+                aglm_record_finish(&rec);
+                fill_sweep(&rec, n++, quantizations[q], threads, 0, 32, 20.0 * threads / (q + 1));
+                put(store, &rec);
+                aglm_record_finish(&rec);
+            }
+        }
+    }
+}

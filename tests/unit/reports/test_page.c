@@ -1,0 +1,235 @@
+/* The page: whole and well-formed with and without gnuplot, from an empty store, and with names
+ * that try to break out. What a page may hold is checked by check_page.py. */
+#include "reports/gnuplot.h"
+#include "reports/html.h"
+#include "tests/unit/reports/suites.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *read_all(const char *path)
+{
+    struct stat st;
+    FILE *f = fopen(path, "r");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fstat(fileno(f), &st), 0);
+    char *text = calloc(1, (size_t)st.st_size + 1);
+    ck_assert_uint_eq(fread(text, 1, (size_t)st.st_size, f), (size_t)st.st_size);
+    fclose(f);
+    return text;
+}
+
+/* The strict reader; it prints what it finds. */
+static void check_page(const char *path, const char *plots)
+{
+    const char *python = getenv("AGLM_PYTHON"), *script = getenv("AGLM_CHECK_PAGE");
+    ck_assert_msg(python && script,
+                  "run this test with meson test: it sets AGLM_PYTHON and AGLM_CHECK_PAGE");
+    pid_t pid = fork();
+    if (pid == 0) {
+        execlp(python, python, script, path, plots, (char *)NULL);
+        _exit(127);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+
+static char *report(struct aglm_store *store, const char *path,
+                    const struct aglm_report_options *options)
+{
+    struct aglm_err err = {0};
+    ck_assert_msg(aglm_report_write(store, path, options, &err) == 0, "%s", err.msg);
+    return read_all(path);
+}
+
+START_TEST(full_page)
+{
+    struct aglm_store *store = open_store(scratch("full.db"));
+    fill_store(store);
+    char *page = report(store, scratch("full.html"), NULL);
+    check_page(scratch("full.html"),
+               "7"); /* 2 by threads, 2 by quantization, tokens, 2 over time */
+    static const char *const expected[] = {"GLM-Edge-1.5B",
+                                           "pp512",
+                                           "tg32",
+                                           "VALID",
+                                           "Q8_0",
+                                           "Test CPU",
+                                           "What each number means",
+                                           "aglm-bench run -m",
+                                           "Snapdragon 8 Elite",
+                                           "var(--s3)"};
+    for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
+        ck_assert_msg(strstr(page, expected[i]) != NULL, "%s", expected[i]);
+    ck_assert_ptr_null(strstr(page, "No plots"));
+    free(page);
+    aglm_store_close(&store);
+}
+END_TEST
+
+START_TEST(without_gnuplot)
+{
+    struct aglm_store *store = open_store(scratch("nogp.db"));
+    fill_store(store);
+    char *page = report(store, scratch("nogp.html"),
+                        &(struct aglm_report_options){.gnuplot = "/nonexistent/gnuplot"});
+    check_page(scratch("nogp.html"), "0");
+    ck_assert_ptr_nonnull(strstr(page, "apt install gnuplot-nox"));
+    ck_assert_ptr_nonnull(strstr(page, "<summary>Data</summary>"));
+    free(page);
+    aglm_store_close(&store);
+}
+END_TEST
+
+START_TEST(broken_gnuplot)
+{
+    static const char *const commands[] = {"/bin/false", "/bin/cat", "/bin/true", "/"};
+    struct aglm_store *store = open_store(scratch("broken.db"));
+    fill_store(store);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+        char *page = report(store, scratch("broken.html"),
+                            &(struct aglm_report_options){.gnuplot = commands[i]});
+        check_page(scratch("broken.html"), "0");
+        ck_assert_ptr_nonnull(strstr(page, "No plots"));
+        free(page);
+    }
+    aglm_store_close(&store);
+}
+END_TEST
+
+START_TEST(gnuplot_errors)
+{
+    struct aglm_text script = {0}, out = {0};
+    struct aglm_err err = {0};
+    aglm_text_raw(&script, "this is no command\n");
+    ck_assert_int_eq(aglm_gnuplot_run(NULL, &script, &out, &err), -EPROTO);
+    ck_assert_msg(strstr(err.msg, "gnuplot: drew nothing") != NULL, "%s", err.msg);
+    ck_assert_int_eq(aglm_gnuplot_run("/nonexistent", &script, &out, &err), -ENOENT);
+    ck_assert_int_eq(aglm_gnuplot_run("/etc/passwd", &script, &out, &err), -EACCES);
+    ck_assert_uint_eq(out.len, 0);
+    aglm_text_finish(&script);
+    aglm_text_finish(&out);
+}
+END_TEST
+
+START_TEST(empty_store)
+{
+    struct aglm_store *store = open_store(scratch("empty.db"));
+    char *page = report(store, scratch("empty.html"), NULL);
+    check_page(scratch("empty.html"), "0");
+    ck_assert_ptr_nonnull(strstr(page, "Nothing measured yet"));
+    ck_assert_ptr_nonnull(strstr(page, "scripts/bench"));
+    free(page);
+    aglm_store_close(&store);
+}
+END_TEST
+
+/* Every text of a record, and the profile, tries to leave its place. */
+START_TEST(hostile_names)
+{
+    static const char *const evil[] = {"\"><script>alert(1)</script>",
+                                       "`touch /tmp/aglm-owned`",
+                                       "'; system(\"touch /tmp/aglm-owned\") #",
+                                       "</svg><img src=x onerror=alert(1)>",
+                                       "a\nplot sin(x)\nEOD\n!touch /tmp/aglm-owned",
+                                       "@0@ @1@ %s %n %5$s",
+                                       "\xff\xfe\x01\x7f",
+                                       "-->]]>&amp;&#60;",
+                                       "$(touch /tmp/aglm-owned)",
+                                       "{/*80 x}^{y}_{z}"};
+    const size_t n_evil = sizeof(evil) / sizeof(*evil);
+    struct aglm_store *store = open_store(scratch("evil.db"));
+    unlink("/tmp/aglm-owned");
+    for (unsigned n = 0; n < 20; n++) {
+        struct aglm_record rec;
+        const char *text = evil[n % n_evil];
+        fill_sweep(&rec, n, text, 1 + n % 2, n < 10 ? 64 : 0, n < 10 ? 0 : 32, 10 + n);
+        char *const fields[] = {
+            rec.model_name, rec.model_path, rec.cpu_info,   rec.gpu_info, rec.reasons, rec.compiler,
+            rec.flags,      rec.version,    rec.commit,     rec.label,    rec.isa,     rec.backend,
+            rec.cpu_mask,   rec.affinity,   rec.requantize, rec.order,    rec.test};
+        for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+            snprintf(fields[i], 16, "%s", text); /* the shortest field's size */
+        snprintf(rec.model_name, sizeof(rec.model_name), "%s", text);
+        snprintf(rec.model_path, sizeof(rec.model_path), "%s", text);
+        snprintf(rec.reasons, sizeof(rec.reasons), "%s", text);
+        rec.valid = n % 3 != 0;
+        rec.profile_json = strdup(
+            n % 2 ? "{\"facts\":[{\"key\":\"cpu.<b>\",\"label\":\"<script>\",\"value\":\"</td>\","
+                    "\"unit\":\"<i>\",\"source\":\"'\\\"\"},{\"key\":7},3,null]}"
+                  : "{\"facts\":</script>");
+        put(store, &rec);
+        aglm_record_finish(&rec);
+    }
+    char *page =
+        report(store, scratch("evil.html"), &(struct aglm_report_options){.title = evil[0]});
+    check_page(scratch("evil.html"), "any");
+    ck_assert_ptr_null(strstr(page, "<script"));
+    ck_assert_ptr_null(strstr(page, "<img"));
+    ck_assert_int_eq(access("/tmp/aglm-owned", F_OK), -1);
+    free(page);
+    aglm_store_close(&store);
+}
+END_TEST
+
+START_TEST(odd_records)
+{
+    struct aglm_store *store = open_store(scratch("odd.db"));
+    struct aglm_record rec;
+    fill_sweep(&rec, 1, "", 0, 0, 0, 1); /* no tokens, no threads, no name */
+    rec.model_name[0] = rec.cpu_info[0] = rec.fingerprint[0] = '\0';
+    rec.started_ms = -5;
+    put(store, &rec);
+    char *page = report(store, scratch("odd.html"), NULL);
+    check_page(scratch("odd.html"), "any");
+    free(page);
+    rec.n_samples = 0; /* broken off before the first repetition */
+    put(store, &rec);
+    rec.n_samples = 7;
+    page = report(store, scratch("odd.html"), NULL);
+    check_page(scratch("odd.html"), "any");
+    free(page);
+    aglm_record_finish(&rec);
+    aglm_store_close(&store);
+}
+END_TEST
+
+START_TEST(output_errors)
+{
+    struct aglm_store *store = open_store(scratch("out.db"));
+    struct aglm_err err = {0};
+    ck_assert_int_eq(aglm_report_write(store, scratch("no/such/r.html"), NULL, &err), -ENOENT);
+    ck_assert_msg(strstr(err.msg, "mkdir -p") != NULL, "%s", err.msg);
+    ck_assert_int_eq(aglm_report_write(store, scratch_dir(), NULL, &err), -EISDIR);
+    ck_assert_int_eq(aglm_report_write(store, "", NULL, &err), -EINVAL);
+    ck_assert_int_lt(
+        aglm_report_write(store, scratch("r.html"),
+                          &(struct aglm_report_options){.thresholds = "/nonexistent.ini"}, &err),
+        0);
+    ck_assert_int_eq(access(scratch("r.html"), F_OK), -1);
+    aglm_store_close(&store);
+}
+END_TEST
+
+Suite *page_suite(void)
+{
+    Suite *s = suite_create("page");
+    TCase *tc = tcase_create("page");
+    tcase_set_timeout(tc, 180);
+    tcase_add_test(tc, full_page);
+    tcase_add_test(tc, without_gnuplot);
+    tcase_add_test(tc, broken_gnuplot);
+    tcase_add_test(tc, gnuplot_errors);
+    tcase_add_test(tc, empty_store);
+    tcase_add_test(tc, hostile_names);
+    tcase_add_test(tc, odd_records);
+    tcase_add_test(tc, output_errors);
+    suite_add_tcase(s, tc);
+    return s;
+}
