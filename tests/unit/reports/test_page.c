@@ -155,7 +155,7 @@ START_TEST(hostile_names)
             rec.flags,      rec.version,    rec.commit,     rec.label,    rec.isa,     rec.backend,
             rec.cpu_mask,   rec.affinity,   rec.requantize, rec.order,    rec.test};
         for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
-            snprintf(fields[i], 16, "%s", text); /* the shortest field's size */
+            snprintf(fields[i], 16, "%.15s", text); /* the shortest field's size */
         snprintf(rec.model_name, sizeof(rec.model_name), "%s", text);
         snprintf(rec.model_path, sizeof(rec.model_path), "%s", text);
         snprintf(rec.reasons, sizeof(rec.reasons), "%s", text);
