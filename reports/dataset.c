@@ -156,6 +156,11 @@ bool aglm_row_same_test(const struct aglm_row *a, const struct aglm_row *b)
            a->rec.n_depth == b->rec.n_depth;
 }
 
+bool aglm_row_requantized(const struct aglm_row *row)
+{
+    return row->rec.requantize[0] && strcmp(row->rec.requantize, "none") != 0;
+}
+
 static bool same_options(const struct aglm_row *a, const struct aglm_row *b)
 {
     const struct aglm_record *x = &a->rec, *y = &b->rec;

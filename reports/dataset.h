@@ -59,6 +59,9 @@ bool aglm_row_same_config(const struct aglm_row *a, const struct aglm_row *b);
 /* Same model file content and quantization? */
 bool aglm_row_same_model(const struct aglm_row *a, const struct aglm_row *b);
 
+/* Were the weights quantized when the model was loaded? */
+bool aglm_row_requantized(const struct aglm_row *row);
+
 enum aglm_phase { AGLM_PHASE_PREFILL, AGLM_PHASE_DECODE };
 /* Speed of a phase in tokens/s with its interval: of the whole test if it has only this phase, else
  * the median of the phase without interval. y is NaN if the test says nothing about it. x is left

@@ -29,13 +29,15 @@ static void put_quantity(struct aglm_text *out, double value, const char *unit)
     } else if (!strcmp(unit, "kHz")) {
         aglm_text_number(out, value / 1e6);
         aglm_text_raw(out, "&#160;GHz");
+    } else if (!strcmp(unit, "count")) {
+        aglm_text_fmt(out, "%.0f", value);
     } else {
         aglm_text_number(out, value);
         if (!strcmp(unit, "degC"))
             aglm_text_raw(out, "&#160;&#176;C");
         else if (!strcmp(unit, "percent"))
             aglm_text_raw(out, "&#160;%");
-        else if (strcmp(unit, "count") != 0)
+        else
             aglm_text_fmt(out, " %s", unit);
     }
 }
@@ -146,8 +148,7 @@ void aglm_sections_device_line(struct aglm_text *out, const struct aglm_dataset 
     double number;
     bool any = false;
     if (aglm_dataset_fact_number(set, "topology.cpus", &number)) {
-        aglm_text_number(out, number);
-        aglm_text_raw(out, number == 1 ? " CPU" : " CPUs");
+        aglm_text_fmt(out, number == 1 ? "%.0f CPU" : "%.0f CPUs", number);
         any = true;
     }
     if (aglm_dataset_fact_number(set, "memory.total", &number)) {
@@ -256,6 +257,16 @@ static void put_command(struct aglm_text *out, const struct aglm_dataset *set, s
         if (!known)
             aglm_text_fmt(out, " -pg %u,%u", row->rec.n_prompt, row->rec.n_gen);
     }
+    for (size_t i = first, n = 0; i < set->n_rows; i++) {
+        const char *type = set->rows[i].rec.requantize;
+        bool known = !aglm_row_requantized(&set->rows[i]);
+        for (size_t j = first; j < i; j++)
+            known = known || strcmp(set->rows[j].rec.requantize, type) == 0;
+        if (known)
+            continue;
+        aglm_text_raw(out, n++ ? "," : " -q ");
+        put_shell(out, type);
+    }
     put_list(out, set, first, "-d", depth_of, true);
     put_list(out, set, first, "-t", threads_of, false);
     aglm_text_fmt(out, " -b %u -ub %u -r %u", r->n_batch, r->n_ubatch, r->repetitions);
@@ -277,7 +288,7 @@ void aglm_sections_reproduce(struct aglm_text *out, const struct aglm_dataset *s
     put_command(out, set, first);
     aglm_text_raw(out, "<dl class=\"pairs\">");
     put_pair(out, "Version", r->version);
-    put_pair(out, "Commit", r->commit);
+    put_pair(out, "Built from commit", r->commit);
     put_pair(out, "Compiler", r->compiler);
     put_pair(out, "Flags", r->flags);
     put_pair(out, "Model digest", r->model_digest);

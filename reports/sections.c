@@ -132,8 +132,8 @@ static void put_model_row(struct aglm_text *out, const struct aglm_row *row, siz
     aglm_text_bytes(out, (double)r->model_size);
     aglm_text_raw(out, ", ");
     aglm_text_number(out, r->model_n_params ? (double)r->model_n_params / 1e9 : NAN);
-    aglm_text_fmt(out, "&#160;B parameters%s%s</span></span></th></tr>",
-                  r->requantize[0] ? ", quantized on load to " : "", r->requantize);
+    aglm_text_fmt(out, "&#160;B parameters%s</span></span></th></tr>",
+                  aglm_row_requantized(row) ? ", quantized on load from another type" : "");
 }
 
 void aglm_sections_results(struct aglm_text *out, const struct aglm_dataset *set)

@@ -190,7 +190,8 @@ void aglm_summary_write(struct aglm_text *out, const struct aglm_dataset *set,
         aglm_text_raw(out, "<p class=\"warn\">Measured with the null backend, which computes "
                            "nothing: these figures "
                            "are about the tool itself.</p>");
-    put_verdict(out, thresholds, prefill, decode);
+    else
+        put_verdict(out, thresholds, prefill, decode);
     put_cards(out, prefill, decode);
     aglm_text_raw(out, "</section>");
 }
