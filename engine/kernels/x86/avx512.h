@@ -9,8 +9,6 @@
 #include <simde/x86/avx512.h>
 #include <simde/x86/f16c.h>
 #include <simde/x86/fma.h>
-/* The emulated table lives beside the real one in a test. */
-#define aglm_kernels_fill_avx512 aglm_kernels_fill_avx512_emulated
 
 /* What SIMDe 0.7.4 lacks, lane by lane. */
 static inline __m512 _mm512_cvtph_ps(__m256i h)
@@ -74,5 +72,11 @@ static inline __m512 _mm512_fmadd_ps(__m512 a, __m512 b, __m512 c)
 #endif
 
 #include "engine/kernels/x86/x86.h"
+
+#ifdef AGLM_SIMDE
+/* The emulated table lives beside the real one in a test. */
+void aglm_kernels_fill_avx512_emulated(struct aglm_kernels *k);
+#define aglm_kernels_fill_avx512 aglm_kernels_fill_avx512_emulated
+#endif
 
 #endif
