@@ -1,5 +1,6 @@
-/* The architectures the engine runs, described as data: where the metadata lies, which tensors a file has,
- * how positions are rotated, how the feed-forward is laid out. A new architecture is a new entry.
+/* The architectures the engine runs, described as data: where the metadata lies, which tensors a
+ * file has, how positions are rotated, how the feed-forward is laid out. A new architecture is a
+ * new entry.
  */
 #ifndef AGLM_ENGINE_ARCH_H
 #define AGLM_ENGINE_ARCH_H
@@ -15,25 +16,27 @@ enum aglm_rope_style {
 };
 
 struct aglm_arch {
-    const char *name;             /* value of general.architecture, prefix of its keys */
+    const char *name; /* value of general.architecture, prefix of its keys */
     enum aglm_rope_style rope;
-    bool fused_ffn_up;            /* ffn_up holds gate rows then up rows; there is no ffn_gate */
+    bool fused_ffn_up; /* ffn_up holds gate rows then up rows; there is no ffn_gate */
 };
 
-/* NULL if the engine has no such architecture. aglm_arch_names: "chatglm, llama, qwen2" for messages. */
+/* NULL if the engine has no such architecture. aglm_arch_names: "chatglm, llama, qwen2" for
+ * messages. */
 const struct aglm_arch *aglm_arch_find(const char *name);
 const char *aglm_arch_names(void);
 
-/* Hyperparameters of one model, checked: every count is at least 1 and at most a sane limit, heads divide,
- * n_rot is even and at most head_dim. */
+/* Hyperparameters of one model, checked: every count is at least 1 and at most a sane limit, heads
+ * divide, n_rot is even and at most head_dim. */
 struct aglm_hparams {
     const struct aglm_arch *arch;
     uint32_t n_layers, n_embd, n_heads, n_kv_heads, head_dim, n_ff, n_vocab, n_rot, n_ctx_train;
-    float rms_eps, rope_theta, rope_freq_scale; /* freq_scale: 1 unless linear scaling is asked for */
+    float rms_eps, rope_theta,
+        rope_freq_scale; /* freq_scale: 1 unless linear scaling is asked for */
 };
 
-/* Reads them from a file's metadata (vocabulary size from token_embd's shape). -ENOTSUP for an architecture
- * or feature the engine lacks (experts, yarn), -EINVAL for nonsense. */
+/* Reads them from a file's metadata (vocabulary size from token_embd's shape). -ENOTSUP for an
+ * architecture or feature the engine lacks (experts, yarn), -EINVAL for nonsense. */
 int aglm_hparams_read(struct aglm_hparams *out, const struct aglm_gguf *file, struct aglm_err *err);
 
 #endif

@@ -1,8 +1,8 @@
 /* Which instruction sets this processor and this operating system let a program use.
  *
- * Checked are the CPUID feature bits and XCR0 (the state that the kernel saves), so that code which asks
- * here is never stopped by an illegal instruction. The flags are passed to whoever needs them; nothing is
- * global, so that a test can pretend to be a smaller machine.
+ * Checked are the CPUID feature bits and XCR0 (the state that the kernel saves), so that code which
+ * asks here is never stopped by an illegal instruction. The flags are passed to whoever needs them;
+ * nothing is global, so that a test can pretend to be a smaller machine.
  */
 #ifndef AGLM_PROBES_ISA_H
 #define AGLM_PROBES_ISA_H

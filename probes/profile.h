@@ -1,8 +1,10 @@
-/* The device profile: every fact that the probes can find, each with its unit, source or reason for absence.
+/* The device profile: every fact that the probes can find, each with its unit, source or reason for
+ * absence.
  *
- * A profile is an ordered list of facts with dotted keys ("cpu.brand", "memory.total"). What cannot be known
- * is a fact of kind UNKNOWN with the reason ("denied", "not there", …), never a zero. The profile has one text form, one JSON
- * form and a fingerprint; all reads of /sys and /proc go through the root given in the options.
+ * A profile is an ordered list of facts with dotted keys ("cpu.brand", "memory.total"). What cannot
+ * be known is a fact of kind UNKNOWN with the reason ("denied", "not there", …), never a zero. The
+ * profile has one text form, one JSON form and a fingerprint; all reads of /sys and /proc go
+ * through the root given in the options.
  */
 #ifndef AGLM_PROBES_PROFILE_H
 #define AGLM_PROBES_PROFILE_H
@@ -17,8 +19,8 @@
 enum aglm_fact_kind { AGLM_FACT_UNKNOWN, AGLM_FACT_TEXT, AGLM_FACT_NUMBER };
 
 struct aglm_fact {
-    char *key;     /* dotted, lower case: "memory.available" */
-    char *label;   /* for people: "Memory available" */
+    char *key;   /* dotted, lower case: "memory.available" */
+    char *label; /* for people: "Memory available" */
     enum aglm_fact_kind kind;
     char *text;    /* TEXT: the value; UNKNOWN: the reason */
     double number; /* NUMBER: the value in unit */
@@ -33,8 +35,9 @@ struct aglm_profile_options {
     const char *root; /* folder that stands for "/" in every read of /sys and /proc; NULL = "/" */
 };
 
-/* Runs every probe. Returns 0 and a profile in *out that the caller destroys, or a negative errno (only for
- * lack of memory or a root that is no folder: a probe that finds nothing adds UNKNOWN facts). */
+/* Runs every probe. Returns 0 and a profile in *out that the caller destroys, or a negative errno
+ * (only for lack of memory or a root that is no folder: a probe that finds nothing adds UNKNOWN
+ * facts). */
 int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_options *options,
                         struct aglm_err *err);
 void aglm_profile_destroy(struct aglm_profile **profile);
@@ -51,19 +54,23 @@ char *aglm_profile_json(const struct aglm_profile *profile);
 /* Digest (xxh3-128, 32 hex digits + NUL) of the canonical JSON of the identity facts. */
 void aglm_profile_fingerprint(const struct aglm_profile *profile, char out[33]);
 
-/* A snapshot of what changes: load of others, memory available, temperatures, current frequency, major page
- * faults. Unknown values are NaN (or -1 for counts). Cheap (< 5 ms); taken before and after each test. */
+/* A snapshot of what changes: load of others, memory available, temperatures, current frequency,
+ * major page faults. Unknown values are NaN (or -1 for counts). Cheap (< 5 ms); taken before and
+ * after each test. */
 struct aglm_conditions {
-    double load_1min;          /* /proc/loadavg */
-    double others_cpu_percent; /* CPU use since boot by others is no good: see aglm_conditions_take */
+    double load_1min; /* /proc/loadavg */
+    double
+        others_cpu_percent; /* CPU use since boot by others is no good: see aglm_conditions_take */
     double memory_available_bytes;
     double temperature_max_degc; /* hottest thermal zone */
     double frequency_mean_khz;   /* over online CPUs, scaling_cur_freq */
     double major_faults;         /* of this process, so far */
-    double cpu_total_ticks, cpu_idle_ticks, cpu_steal_ticks, cpu_self_ticks; /* counters, for differences */
+    double cpu_total_ticks, cpu_idle_ticks, cpu_steal_ticks,
+        cpu_self_ticks; /* counters, for differences */
 };
 
-/* Reads the counters. others_cpu_percent is NaN in a single snapshot; aglm_conditions_between fills it. */
+/* Reads the counters. others_cpu_percent is NaN in a single snapshot; aglm_conditions_between fills
+ * it. */
 void aglm_conditions_take(struct aglm_conditions *out, const char *root);
 /* CPU time used by other processes (and stolen) between two snapshots, in percent of all CPUs, into
  * after->others_cpu_percent; NaN where the counters are unknown. */

@@ -1,10 +1,11 @@
-/* Processor topology as hwloc sees it: how many cores there are and on which CPU a thread best sits.
+/* Processor topology as hwloc sees it: how many cores there are and on which CPU a thread best
+ * sits.
  */
 #ifndef AGLM_PROBES_TOPOLOGY_H
 #define AGLM_PROBES_TOPOLOGY_H
 
-/* Number of physical cores this process may run on (its affinity and cgroup quota respected), at least 1:
- * the default thread count. */
+/* Number of physical cores this process may run on (its affinity and cgroup quota respected), at
+ * least 1: the default thread count. */
 int aglm_topology_cores(void);
 /* Number of logical CPUs this process may run on, at least 1. */
 int aglm_topology_cpus(void);

@@ -5,13 +5,18 @@
 
 #include "engine/kernels/kernels.h"
 
+#ifdef AGLM_SIMDE
+/* Emulated for a test: a small function each, or compilers take minutes over one file. */
+#define X86_INLINE static __attribute__((noinline, unused))
+#define X86_UNROLL
+#else
 /* A function whose last argument is a constant in every call: inlined, so that its loops unroll. */
 #define X86_INLINE static inline __attribute__((always_inline))
-
 #if defined(__clang__)
 #define X86_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define X86_UNROLL _Pragma("GCC unroll 16")
+#endif
 #endif
 
 #define X86_MATMUL_ARGS                                                               \
