@@ -48,17 +48,27 @@ struct run {
 };
 
 static volatile sig_atomic_t stop_requested;
+static volatile sig_atomic_t stop_quietly;
 
-/* The first signal asks for a clean stop, the next one finds the default action: it kills. */
+/* The first signal asks for a clean stop, the next one finds the default action: it kills. A batch
+ * is computed to its end first, which may take seconds: hence the answer, by write(), which a
+ * handler may call. */
 static void on_signal(int number)
 {
+    static const char answer[] = "\naglm-bench: stopping after this batch; again: quit at once\n";
+    int saved_errno = errno;
     stop_requested = 1;
+    if (!stop_quietly && write(STDERR_FILENO, answer, sizeof(answer) - 1) < 0) {
+        stop_quietly = 1; /* nobody listens */
+    }
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    errno = saved_errno;
 }
 
-static void set_signals(void)
+static void set_signals(bool quiet)
 {
+    stop_quietly = quiet;
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -361,7 +371,7 @@ static int execute(struct run *run)
                                    .record = on_record,
                                    .failed = on_failed};
     aglm_progress_init(&run->progress, stderr, run->options.progress, run->options.quiet);
-    set_signals();
+    set_signals(run->options.quiet);
     aglm_progress_say(&run->progress, "looking at this device");
     int rc = prepare(run, &err);
     if (rc == 0) {
