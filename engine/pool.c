@@ -147,14 +147,16 @@ int aglm_pool_create(struct aglm_pool **out, unsigned n_threads, const uint8_t *
     assert(n_threads >= 1 && n_threads <= MAX_THREADS);
     cpu_set_t allowed;
     struct aglm_pool *pool = calloc(1, sizeof(*pool));
-    int rc = aglm_err_set(err, -ENOMEM, "%u threads: out of memory", n_threads);
+    int rc = 0;
     if (!pool)
-        return rc;
+        return aglm_err_set(err, -ENOMEM, "%u threads: out of memory", n_threads);
     pool->n = n_threads;
     pool->strict = strict;
     pool->workers = calloc(n_threads, sizeof(*pool->workers));
-    if (!pool->workers)
+    if (!pool->workers) {
+        rc = aglm_err_set(err, -ENOMEM, "%u threads: out of memory", n_threads);
         goto fail;
+    }
     if (cpu_mask) {
         rc = read_mask(pool, cpu_mask, cpu_mask_bytes, err);
         if (rc)

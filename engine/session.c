@@ -27,9 +27,9 @@ int aglm_session_open(struct aglm_session **out, struct aglm_model *model,
                             "context %u, batch %u, ubatch %u: each must be at least 1",
                             options->n_ctx, options->n_batch, options->n_ubatch);
     struct aglm_session *s = calloc(1, sizeof(*s));
-    int rc = aglm_err_set(err, -ENOMEM, "%s: out of memory for a session", model->info.name);
+    int rc = 0;
     if (!s)
-        return rc;
+        return aglm_err_set(err, -ENOMEM, "%s: out of memory for a session", model->info.name);
     s->model = model;
     s->options = *options;
     if (s->options.n_batch > s->options.n_ctx)
@@ -37,8 +37,10 @@ int aglm_session_open(struct aglm_session **out, struct aglm_model *model,
     if (s->options.n_ubatch > s->options.n_batch)
         s->options.n_ubatch = s->options.n_batch;
     s->logits = calloc(model->hp.n_vocab, sizeof(*s->logits));
-    if (!s->logits)
+    if (!s->logits) {
+        rc = aglm_err_set(err, -ENOMEM, "%s: out of memory for a session", model->info.name);
         goto fail;
+    }
     rc = model->backend->open(&s->state, model, &s->options, err);
     if (rc)
         goto fail;

@@ -29,6 +29,11 @@ void aglm_err_prefix(struct aglm_err *err, const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof(err->msg))
-        snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", old);
+    if (n < 0 || (size_t)n + 3 > sizeof(err->msg))
+        return; /* no room for more than the prefix */
+    size_t room = sizeof(err->msg) - (size_t)n - 3, length = strlen(old);
+    length = length < room ? length : room;
+    memcpy(err->msg + n, ": ", 2);
+    memcpy(err->msg + n + 2, old, length);
+    err->msg[(size_t)n + 2 + length] = '\0';
 }

@@ -96,9 +96,9 @@ static int cpu_open(void **state, const struct aglm_model *model,
                     const struct aglm_session_options *options, struct aglm_err *err)
 {
     struct aglm_cpu_state *s = calloc(1, sizeof(*s));
-    int rc = aglm_err_set(err, -ENOMEM, "%s: out of memory for a session", model->info.name);
+    int rc = 0;
     if (!s)
-        return rc;
+        return aglm_err_set(err, -ENOMEM, "%s: out of memory for a session", model->info.name);
     s->model = model;
     s->w = model->weights;
     s->n_ctx = options->n_ctx;
