@@ -1,0 +1,369 @@
+/* Models and sessions through the public face: what they refuse, what they keep after a refusal,
+ * and the tensors a file must and may not have. Also the thread pool beneath: every thread takes
+ * part, work is dealt out once, masks are honoured.
+ */
+#include "engine/bind.h"
+#include "engine/gguf_write.h"
+#include "engine/pool.h"
+#include "engine/session.h"
+#include "engine/synth.h"
+
+#include <check.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct aglm_preset TINY = {.name = "tiny",
+                                        .title = "Tiny",
+                                        .arch = "qwen2",
+                                        .n_layers = 2,
+                                        .n_embd = 64,
+                                        .n_heads = 4,
+                                        .n_kv_heads = 2,
+                                        .head_dim = 16,
+                                        .n_ff = 96,
+                                        .n_vocab = 100,
+                                        .n_rot = 16,
+                                        .n_ctx_train = 256,
+                                        .rope_theta = 1e4f,
+                                        .rms_eps = 1e-6f,
+                                        .qkv_bias = true};
+
+static char folder[64], path[128];
+static struct aglm_err err;
+static struct aglm_model *model;
+static struct aglm_session *session;
+
+static void write_model(enum aglm_dtype type)
+{
+    const struct aglm_synth_options options = {.type = type, .seed = 1, .n_threads = 1};
+    ck_assert_msg(aglm_synth_write(&TINY, &options, path, &err) == 0, "%s", err.msg);
+}
+
+static void setup(void)
+{
+    snprintf(folder, sizeof(folder), "/tmp/aglm-session-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/tiny.gguf", folder);
+    memset(&err, 0, sizeof(err));
+}
+
+static void teardown(void)
+{
+    aglm_session_close(&session);
+    aglm_model_close(&model);
+    unlink(path);
+    rmdir(folder);
+}
+
+static struct aglm_model_options model_options(const char *backend, const char *quantize)
+{
+    return (struct aglm_model_options){
+        .path = path, .backend = backend, .isa = "auto", .quantize = quantize, .n_load_threads = 2};
+}
+
+static int open_model(const char *backend, const char *quantize)
+{
+    const struct aglm_model_options o = model_options(backend, quantize);
+    return aglm_model_open(&model, &o, &err);
+}
+
+static void open_session(uint32_t n_ctx, uint32_t n_ubatch)
+{
+    const struct aglm_session_options o = {
+        .n_ctx = n_ctx, .n_batch = n_ctx, .n_ubatch = n_ubatch, .n_threads = 2};
+    ck_assert_msg(aglm_session_open(&session, model, &o, &err) == 0, "%s", err.msg);
+}
+
+static void expect(int rc, int code, const char *word)
+{
+    ck_assert_msg(rc == code, "returned %d (%s), not %d", rc, err.msg, code);
+    ck_assert_msg(strstr(err.msg, word) != NULL, "'%s' does not name '%s'", err.msg, word);
+}
+
+START_TEST(test_info)
+{
+    write_model(AGLM_F16);
+    ck_assert_int_eq(open_model("cpu", NULL), 0);
+    const struct aglm_model_info *info = aglm_model_info(model);
+    ck_assert_str_eq(info->arch, "qwen2");
+    ck_assert_str_eq(info->quantization, "F16");
+    ck_assert_uint_eq(info->n_vocab, 100);
+    ck_assert_uint_eq(strlen(info->digest), 32);
+    /* embedding and output 100 x 64 each; a layer: q and o 64 x 64, k and v 64 x 32, three of 64 x
+     * 96 */
+    uint64_t layer = 2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 96;
+    uint64_t read = (100 * 64 + 2 * layer) * 2 + 64 * 2;
+    ck_assert_uint_eq(info->bytes_per_token, read);
+    uint64_t vectors = (64 + 2 * (64 + 64 + 64 + 32 + 32));
+    ck_assert_uint_eq(info->n_params, 2 * 100 * 64 + 2 * layer + vectors);
+    ck_assert_uint_eq(info->size_bytes, (2 * 100 * 64 + 2 * layer) * 2 + vectors * 4);
+    aglm_model_close(&model);
+    ck_assert_int_eq(open_model("cpu", "q8_0"), 0);
+    info = aglm_model_info(model);
+    ck_assert_str_eq(info->quantization, "Q8_0");
+    ck_assert_uint_eq(info->bytes_per_token, (100 * 64 + 2 * layer) / 32 * 34 + 64 * 2);
+}
+END_TEST
+
+START_TEST(test_model_refusals)
+{
+    write_model(AGLM_Q8_0);
+    expect(open_model("cuda", NULL), -EINVAL, "cuda");
+    expect(open_model("cpu", "q4_0"), -ENOTSUP, "already");
+    struct aglm_model_options o = model_options("cpu", NULL);
+    o.isa = "sse9";
+    expect(aglm_model_open(&model, &o, &err), -EINVAL, "sse9");
+    o.isa = "auto";
+    o.quantize = "q9";
+    expect(aglm_model_open(&model, &o, &err), -EINVAL, "q9");
+    o.quantize = NULL;
+    o.path = "/nowhere/at/all.gguf";
+    expect(aglm_model_open(&model, &o, &err), -ENOENT, "/nowhere/at/all.gguf");
+    ck_assert_ptr_null(model);
+}
+END_TEST
+
+START_TEST(test_session_refusals)
+{
+    write_model(AGLM_F32);
+    ck_assert_int_eq(open_model("cpu", NULL), 0);
+    struct aglm_session_options o = {.n_ctx = 8, .n_batch = 8, .n_ubatch = 8, .n_threads = 0};
+    expect(aglm_session_open(&session, model, &o, &err), -EINVAL, "threads");
+    o.n_threads = 1, o.n_ctx = 0;
+    expect(aglm_session_open(&session, model, &o, &err), -EINVAL, "context");
+    static const uint8_t far_mask[64] = {[63] = 0x80};
+    o.n_ctx = 8, o.cpu_mask = far_mask, o.cpu_mask_bytes = sizeof(far_mask);
+    expect(aglm_session_open(&session, model, &o, &err), -EINVAL, "CPU mask");
+    ck_assert_ptr_null(session);
+}
+END_TEST
+
+/* A refused call leaves the context as it was: what follows gives the same bits as without it. */
+START_TEST(test_context_survives_refusals)
+{
+    static const int32_t TOKENS[] = {3, 1, 4, 1, 5, 9, 2, 6};
+    static const int32_t BAD[] = {3, 100}, NEGATIVE[] = {-1};
+    float plain[100], after[100];
+    write_model(AGLM_Q4_0);
+    ck_assert_int_eq(open_model(_i ? "null" : "cpu", NULL), 0);
+    open_session(8, 3);
+    ck_assert_int_eq(aglm_session_prefill(session, TOKENS, 8, &err), 0);
+    memcpy(plain, aglm_session_logits(session), sizeof(plain));
+    aglm_session_truncate(session, 0);
+    ck_assert_int_eq(aglm_session_prefill(session, TOKENS, 5, &err), 0);
+    expect(aglm_session_prefill(session, BAD, 2, &err), -EINVAL, "100");
+    expect(aglm_session_prefill(session, NEGATIVE, 1, &err), -EINVAL, "-1");
+    expect(aglm_session_prefill(session, TOKENS, 4, &err), -ENOSPC, "context full");
+    ck_assert_uint_eq(aglm_session_length(session), 5);
+    ck_assert_int_eq(aglm_session_prefill(session, TOKENS + 5, 3, &err), 0);
+    memcpy(after, aglm_session_logits(session), sizeof(after));
+    ck_assert_mem_eq(plain, after, sizeof(plain));
+    expect(aglm_session_decode(session, 1, &err), -ENOSPC, "context full");
+    ck_assert_uint_eq(aglm_session_length(session), 8);
+}
+END_TEST
+
+static bool always(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+START_TEST(test_cancel)
+{
+    static const int32_t TOKENS[] = {1, 2, 3};
+    write_model(AGLM_F32);
+    struct aglm_model_options mo = model_options("cpu", NULL);
+    mo.cancelled = always;
+    ck_assert_int_eq(aglm_model_open(&model, &mo, &err), -ECANCELED);
+    ck_assert_int_eq(open_model("cpu", NULL), 0);
+    const struct aglm_session_options o = {
+        .n_ctx = 8, .n_batch = 8, .n_ubatch = 8, .n_threads = 1, .cancelled = always};
+    ck_assert_int_eq(aglm_session_open(&session, model, &o, &err), 0);
+    ck_assert_int_eq(aglm_session_prefill(session, TOKENS, 3, &err), -ECANCELED);
+    ck_assert_uint_eq(aglm_session_length(session), 0);
+}
+END_TEST
+
+/* A file of one layer with every tensor but `missing`, and `extra` added. */
+static void write_variant(const char *missing, const char *extra, uint64_t up_rows)
+{
+    static const struct {
+        const char *name;
+        uint64_t columns, rows; /* rows 0: a vector */
+    } TENSORS[] = {{"token_embd.weight", 32, 50},        {"output_norm.weight", 32, 0},
+                   {"blk.0.attn_norm.weight", 32, 0},    {"blk.0.attn_q.weight", 32, 32},
+                   {"blk.0.attn_k.weight", 32, 16},      {"blk.0.attn_v.weight", 32, 16},
+                   {"blk.0.attn_output.weight", 32, 32}, {"blk.0.ffn_norm.weight", 32, 0},
+                   {"blk.0.ffn_gate.weight", 32, 64},    {"blk.0.ffn_up.weight", 32, 64},
+                   {"blk.0.ffn_down.weight", 64, 32}};
+    struct aglm_gguf_writer *w = NULL;
+    uint64_t bytes[16];
+    size_t n = 0;
+    ck_assert_int_eq(aglm_gguf_writer_create(&w, path, &err), 0);
+    aglm_gguf_writer_string(w, "general.architecture", "llama");
+    aglm_gguf_writer_u32(w, "llama.block_count", 1);
+    aglm_gguf_writer_u32(w, "llama.context_length", 64);
+    aglm_gguf_writer_u32(w, "llama.embedding_length", 32);
+    aglm_gguf_writer_u32(w, "llama.feed_forward_length", 64);
+    aglm_gguf_writer_u32(w, "llama.attention.head_count", 2);
+    aglm_gguf_writer_u32(w, "llama.attention.head_count_kv", 1);
+    aglm_gguf_writer_f32(w, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
+    for (size_t i = 0; i < sizeof(TENSORS) / sizeof(*TENSORS); i++) {
+        if (missing && strcmp(TENSORS[i].name, missing) == 0)
+            continue;
+        uint64_t rows = strstr(TENSORS[i].name, "ffn_up") ? up_rows : TENSORS[i].rows;
+        const uint64_t ne[2] = {TENSORS[i].columns, rows};
+        aglm_gguf_writer_tensor(w, TENSORS[i].name, AGLM_F32, rows ? 2 : 1, ne);
+        bytes[n++] = TENSORS[i].columns * (rows ? rows : 1) * 4;
+    }
+    if (extra) {
+        const uint64_t ne = 64;
+        aglm_gguf_writer_tensor(w, extra, AGLM_F32, 1, &ne);
+        bytes[n++] = 64 * 4;
+    }
+    void *zeros = calloc(1, 1 << 16);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_msg(aglm_gguf_writer_data(w, zeros, bytes[i], &err) == 0, "%s", err.msg);
+    ck_assert_msg(aglm_gguf_writer_finish(w, &err) == 0, "%s", err.msg);
+    aglm_gguf_writer_destroy(&w);
+    free(zeros);
+}
+
+START_TEST(test_tensors_are_all_there_and_no_more)
+{
+    write_variant(NULL, NULL, 64);
+    ck_assert_msg(open_model("cpu", NULL) == 0, "%s", err.msg);
+    aglm_model_close(&model);
+    write_variant("blk.0.ffn_gate.weight", NULL, 64);
+    expect(open_model("cpu", NULL), -EINVAL, "'blk.0.ffn_gate.weight' is missing");
+    expect(open_model("null", NULL), -EINVAL, "'blk.0.ffn_gate.weight' is missing");
+    write_variant(NULL, "blk.0.ffn_gate.bias", 64);
+    expect(open_model("cpu", NULL), -ENOTSUP, "'blk.0.ffn_gate.bias'");
+    write_variant(NULL, NULL, 63);
+    expect(open_model("cpu", NULL), -EINVAL, "'blk.0.ffn_up.weight' is 32 x 63");
+}
+END_TEST
+
+/* ---- the pool ---- */
+
+struct tally {
+    struct aglm_pool *pool;
+    atomic_uint threads, pieces, after;
+    bool seen[16];
+};
+
+static void take_part(void *ctx, unsigned ith, unsigned n)
+{
+    struct tally *t = ctx;
+    ck_assert_uint_lt(ith, n);
+    t->seen[ith] = true;
+    atomic_fetch_add(&t->threads, 1);
+    while (aglm_pool_next(t->pool) < 100)
+        atomic_fetch_add(&t->pieces, 1);
+    aglm_pool_barrier(t->pool);
+    /* All pieces are done, and the counter starts again. */
+    ck_assert_uint_eq(atomic_load(&t->pieces) % 100, 0);
+    while (aglm_pool_next(t->pool) < 50)
+        atomic_fetch_add(&t->after, 1);
+}
+
+START_TEST(test_pool)
+{
+    enum { RUNS = 200 };
+    unsigned n = (unsigned)_i;
+    struct tally t = {0};
+    ck_assert_int_eq(aglm_pool_create(&t.pool, n, NULL, 0, false, &err), 0);
+    ck_assert_uint_eq(aglm_pool_threads(t.pool), n);
+    for (int i = 0; i < RUNS; i++)
+        aglm_pool_run(t.pool, take_part, &t);
+    ck_assert_uint_eq(atomic_load(&t.threads), RUNS * n);
+    ck_assert_uint_eq(atomic_load(&t.pieces), RUNS * 100);
+    ck_assert_uint_eq(atomic_load(&t.after), RUNS * 50);
+    for (unsigned i = 0; i < n; i++)
+        ck_assert(t.seen[i]);
+    aglm_pool_destroy(&t.pool);
+    ck_assert_ptr_null(t.pool);
+    aglm_pool_destroy(&t.pool);
+}
+END_TEST
+
+static void nothing(void *ctx, unsigned ith, unsigned n)
+{
+    (void)ctx, (void)ith, (void)n;
+}
+
+START_TEST(test_pool_pins_and_puts_back)
+{
+    cpu_set_t before, after;
+    uint8_t mask[16] = {0};
+    char text[64], expected[16];
+    struct aglm_pool *pool = NULL;
+    CPU_ZERO(&before);
+    CPU_ZERO(&after);
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(before), &before), 0);
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &before))
+        cpu++;
+    ck_assert_int_lt(cpu, 128);
+    mask[cpu / 8] = (uint8_t)(1u << (cpu % 8));
+    ck_assert_int_eq(aglm_pool_create(&pool, 2, mask, sizeof(mask), _i, &err), 0);
+    aglm_pool_run(pool, nothing, NULL);
+    aglm_pool_affinity(pool, text, sizeof(text));
+    snprintf(expected, sizeof(expected), "%d", cpu);
+    ck_assert_str_eq(text, expected);
+    aglm_pool_destroy(&pool);
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(after), &after), 0);
+    ck_assert(CPU_EQUAL(&before, &after));
+}
+END_TEST
+
+START_TEST(test_err_prefix)
+{
+    struct aglm_err e = {0};
+    aglm_err_set(&e, -EINVAL, "what");
+    aglm_err_prefix(&e, "%s", "where");
+    ck_assert_str_eq(e.msg, "where: what");
+    ck_assert_int_eq(e.code, -EINVAL);
+    char big[2 * sizeof(e.msg)];
+    memset(big, 'x', sizeof(big) - 1);
+    big[sizeof(big) - 1] = '\0';
+    aglm_err_set(&e, -EINVAL, "%s", big);
+    aglm_err_prefix(&e, "p");
+    ck_assert_uint_eq(strlen(e.msg), sizeof(e.msg) - 1);
+    ck_assert_int_eq(strncmp(e.msg, "p: xxx", 6), 0);
+    aglm_err_prefix(&e, "%s", big);
+    ck_assert_uint_eq(strlen(e.msg), sizeof(e.msg) - 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("session");
+    TCase *tc = tcase_create("session");
+    tcase_set_timeout(tc, 120);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, test_info);
+    tcase_add_test(tc, test_model_refusals);
+    tcase_add_test(tc, test_session_refusals);
+    tcase_add_loop_test(tc, test_context_survives_refusals, 0, 2);
+    tcase_add_test(tc, test_cancel);
+    tcase_add_test(tc, test_tensors_are_all_there_and_no_more);
+    tcase_add_test(tc, test_err_prefix);
+    suite_add_tcase(suite, tc);
+    TCase *pool = tcase_create("pool");
+    tcase_set_timeout(pool, 120);
+    tcase_add_loop_test(pool, test_pool, 1, 6);
+    tcase_add_loop_test(pool, test_pool_pins_and_puts_back, 0, 2);
+    suite_add_tcase(suite, pool);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
