@@ -439,6 +439,17 @@ static void run_groups(struct runner *r)
     }
 }
 
+/* The last word on a test that has fewer repetitions than were asked for. --max-time is a stopping
+ * rule that was chosen beforehand: from three repetitions on there is a median and a range, and the
+ * count of samples says the rest. */
+static const char *why_early(const struct runner *r, const struct test_state *test)
+{
+    enum { ENOUGH = 3 };
+    if (r->interrupted)
+        return "interrupted after";
+    return test->record.n_samples < ENOUGH ? "time was up after" : NULL;
+}
+
 /* Moves the records that have samples into *out, with the last word on those that ended early. */
 static void collect(struct runner *r, struct aglm_run_result *out)
 {
@@ -449,7 +460,7 @@ static void collect(struct runner *r, struct aglm_run_result *out)
             continue;
         }
         if (!test->failed && test->record.n_samples < r->setup->options->repetitions) {
-            end_test(r, test, r->interrupted ? "interrupted after" : "time was up after");
+            end_test(r, test, why_early(r, test));
         }
         out->records[out->n++] = test->record;
         test->record = (struct aglm_record){0};
