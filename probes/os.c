@@ -81,6 +81,7 @@ static void add_name(struct aglm_facts *facts, const struct aglm_fsroot *fs,
     if (prop(props, "ro.build.version.release", name, sizeof(name)) == 0) {
         aglm_facts_text(facts, "os.name", "Operating system", "ro.build.version.release",
                         "Android %s", name);
+        aglm_facts_identity(facts); /* an update of the system makes another device */
         return;
     }
     const char *path = "/etc/os-release";
@@ -94,6 +95,7 @@ static void add_name(struct aglm_facts *facts, const struct aglm_fsroot *fs,
                            aglm_fsroot_reason(rc));
     else
         aglm_facts_text(facts, "os.name", "Operating system", path, "%s", name);
+    aglm_facts_identity(facts);
 }
 
 /* The third word of "Linux version 6.1.0 (…", for trees without /proc/sys. */
@@ -129,6 +131,7 @@ static void add_kernel(struct aglm_facts *facts, const struct aglm_fsroot *fs)
     else
         aglm_facts_text(facts, "os.kernel", "Kernel", source, "%s%s",
                         strncmp(text, "Linux", 5) == 0 ? "" : "Linux ", text);
+    aglm_facts_identity(facts);
 
     struct utsname name;
     source = "/proc/sys/kernel/arch";

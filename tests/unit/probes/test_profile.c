@@ -199,8 +199,8 @@ static const struct {
 } changes[] = {
     {"/proc/loadavg", "9.00 8.00 7.00 3/90 4242\n", true},
     {"/proc/meminfo", "MemTotal: 24600000 kB\nMemAvailable: 1000 kB\n", true},
-    {"/proc/sys/kernel/osrelease", "7.0.0\n", true},
-    {"/etc/os-release", "PRETTY_NAME=\"Debian GNU/Linux 13\"\n", true},
+    {"/proc/sys/kernel/osrelease", "7.0.0\n", false},
+    {"/etc/os-release", "PRETTY_NAME=\"Debian GNU/Linux 13\"\n", false},
     {"/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "800000\n", true},
     {"/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n", true},
     {"/sys/class/thermal/thermal_zone0/temp", "55000\n", true},
@@ -232,7 +232,7 @@ START_TEST(fingerprint_fixed)
 {
     char out[33];
     fingerprint(AGLM_FIXTURES "/kvm-epyc", out);
-    ck_assert_str_eq(out, "e6676fbf334e1358963f4e34e07b97fe");
+    ck_assert_str_eq(out, "c4b6cde8e709c33c5d7fa163ac9c1f75");
 }
 END_TEST
 
