@@ -55,8 +55,8 @@ char *aglm_profile_json(const struct aglm_profile *profile);
 void aglm_profile_fingerprint(const struct aglm_profile *profile, char out[33]);
 
 /* A snapshot of what changes: load of others, memory available, temperatures, current frequency,
- * major page faults. Unknown values are NaN (or -1 for counts). Cheap (< 5 ms); taken before and
- * after each test. */
+ * major page faults. Unknown values are NaN (or -1 for counts). Cheap (some 0.1 ms; more where
+ * drivers sleep to answer); taken before and after each test. */
 struct aglm_conditions {
     double load_1min; /* /proc/loadavg */
     double

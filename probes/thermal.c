@@ -1,7 +1,6 @@
 /* Thermal zones; see thermal.h. */
 #include "probes/thermal.h"
 
-#include "probes/clock.h"
 #include "probes/probe.h"
 
 #include <errno.h>
@@ -29,10 +28,9 @@ void aglm_thermal_zone_read(struct aglm_thermal_zone *out, const struct aglm_fsr
         out->degc = (double)millideg / 1000;
 }
 
-double aglm_thermal_hottest(const struct aglm_fsroot *fs, uint64_t budget_ns)
+double aglm_thermal_hottest(const struct aglm_fsroot *fs)
 {
     struct aglm_fsroot_names names = {0};
-    uint64_t start = aglm_clock_ns();
     double hottest = NAN;
     if (aglm_fsroot_list(fs, ZONES, "thermal_zone", &names))
         return NAN;
@@ -41,8 +39,6 @@ double aglm_thermal_hottest(const struct aglm_fsroot *fs, uint64_t budget_ns)
         aglm_thermal_zone_read(&zone, fs, names.names[i]);
         if (!isnan(zone.degc))
             hottest = isnan(hottest) ? zone.degc : fmax(hottest, zone.degc);
-        if (aglm_clock_ns() - start > budget_ns)
-            break;
     }
     aglm_fsroot_names_finish(&names);
     return hottest;

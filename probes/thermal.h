@@ -16,8 +16,7 @@ struct aglm_thermal_zone {
 void aglm_thermal_zone_read(struct aglm_thermal_zone *out, const struct aglm_fsroot *fs,
                             const char *name);
 
-/* The hottest zone in °C, NaN if none can be read. Gives up looking at further zones after
- * budget_ns, because some drivers take their time. */
-double aglm_thermal_hottest(const struct aglm_fsroot *fs, uint64_t budget_ns);
+/* The hottest of the zones that can be read (at most 128 are looked at), in °C; NaN if none can. */
+double aglm_thermal_hottest(const struct aglm_fsroot *fs);
 
 #endif
