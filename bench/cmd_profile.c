@@ -15,7 +15,7 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: aglm-bench --device-profile [-o text|json] [--root DIR]\n"
+    "Usage: aglm-bench --device-profile [-o text|json] [--root DIR]\n"
     "       aglm-bench profile          [-o text|json] [--root DIR]\n"
     "\n"
     "Prints what is known about this device: processor, features, caches, topology,\n"

@@ -17,7 +17,7 @@
 static void print_help(FILE *out)
 {
     fputs(
-        "usage: aglm-bench report [options]\n"
+        "Usage: aglm-bench report [options]\n"
         "\n"
         "Writes one self-contained HTML page from the stored tests.\n"
         "\n"

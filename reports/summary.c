@@ -162,7 +162,7 @@ static void put_cards(struct aglm_text *out, const struct aglm_row *prefill,
         open_card(out, "Peak memory");
         aglm_text_number(out, decode->res.peak_rss_bytes / 1e9);
         close_card(out, "GB");
-        aglm_text_raw(out, "of the process, weights in the page cache included</div></div>");
+        aglm_text_raw(out, "of the process, weights included</div></div>");
     }
     aglm_text_raw(out, "</div>");
 }

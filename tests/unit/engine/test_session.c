@@ -331,12 +331,12 @@ START_TEST(test_err_prefix)
     ck_assert_str_eq(e.msg, "where: what");
     ck_assert_int_eq(e.code, -EINVAL);
     char big[2 * sizeof(e.msg)];
-    memset(big, 'x', sizeof(big) - 1);
+    memset(big, 'y', sizeof(big) - 1);
     big[sizeof(big) - 1] = '\0';
     aglm_err_set(&e, -EINVAL, "%s", big);
     aglm_err_prefix(&e, "p");
     ck_assert_uint_eq(strlen(e.msg), sizeof(e.msg) - 1);
-    ck_assert_int_eq(strncmp(e.msg, "p: xxx", 6), 0);
+    ck_assert_int_eq(strncmp(e.msg, "p: yyy", 6), 0);
     aglm_err_prefix(&e, "%s", big);
     ck_assert_uint_eq(strlen(e.msg), sizeof(e.msg) - 1);
 }
