@@ -23,19 +23,30 @@ static void done(const struct run *r)
     aglm_pool_barrier(r->s->pool);
 }
 
-/* Activations as a matrix product wants them: quantized where one of the group's weights are. in:
- * [n, k]. */
+/* How many activations share a scale for this group: 0 where all its weights are floats; 256 for
+ * Q6_K, whose blocks are that long (as in llama.cpp, so that both round alike); else 32. */
+static size_t act_block(const struct aglm_matrix_group *g)
+{
+    size_t block = 0;
+    for (unsigned i = 0; i < g->n; i++) {
+        if (!aglm_dtype_get(g->part[i].type)->quantized)
+            continue;
+        if (g->part[i].type != AGLM_Q6_K)
+            return AGLM_ACT_BLOCK;
+        block = 256;
+    }
+    return block;
+}
+
+/* Activations as a matrix product wants them. in: [n, k]. */
 static void prepare(const struct run *r, const struct aglm_matrix_group *g, const float *in,
                     size_t token)
 {
     struct aglm_cpu_state *s = r->s;
-    const size_t k = g->part[0].k;
-    for (unsigned i = 0; i < g->n; i++)
-        if (aglm_dtype_get(g->part[i].type)->quantized) {
-            r->k->quantize(s->act_q + token * k, s->act_scale + token * (k / 32),
-                           s->act_sum + token * (k / 16), in + token * k, k);
-            return;
-        }
+    const size_t k = g->part[0].k, block = act_block(g);
+    if (block)
+        r->k->quantize(s->act_q + token * k, s->act_scale + token * (k / 32),
+                       s->act_sum + token * (k / 16), in + token * k, k, block);
 }
 
 /* out: [n, ld] = in: [n, k] times the group's rows, prepared before. Panels are dealt out four at a

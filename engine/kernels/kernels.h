@@ -53,10 +53,10 @@ struct aglm_kernels {
     const char *isa; /* "c", "avx2", "avx512" */
     aglm_matmul_fn
         matmul[AGLM_MATMUL_SLOTS]; /* by enum aglm_dtype; NULL where there is no such type */
-    /* x: [n], n a multiple of 32 -> q: [n], scale: [n / 32], sum: [n / 16]. scale = max|x| / 127. A
-     * block that holds an infinity or NaN becomes q = 0, scale = NaN, so that the fault shows in
-     * the logits. Exact. */
-    void (*quantize)(int8_t *q, float *scale, int32_t *sum, const float *x, size_t n);
+    /* x: [n], n a multiple of block -> q: [n], scale: [n / 32], sum: [n / 16]. Each block of 32 or
+     * 256 shares one scale = max|x| / 127, written for every 32. A block that holds an infinity or
+     * NaN becomes q = 0, scale = NaN, so that the fault shows in the logits. Exact. */
+    void (*quantize)(int8_t *q, float *scale, int32_t *sum, const float *x, size_t n, size_t block);
     /* out = x / sqrt(mean(x^2) + eps) * w, all [n]. */
     void (*rmsnorm)(float *out, const float *x, const float *w, float eps, size_t n);
     /* x += y, [n]. Exact. */

@@ -26,15 +26,21 @@ float aglm_expf(float x)
     return p * scale;
 }
 
-static void quantize_block(int8_t *q, float *scale, int32_t *sum, const float *x)
+/* Largest magnitude as bits, so that infinity and NaN sort above every number. */
+static uint32_t max_bits(const float *x, size_t n)
 {
-    uint32_t max = 0; /* as bits, so that infinity and NaN sort above every number */
-    for (size_t i = 0; i < 32; i++) {
+    uint32_t max = 0;
+    for (size_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, &x[i], 4);
         bits &= 0x7fffffffu;
         max = bits > max ? bits : max;
     }
+    return max;
+}
+
+static void quantize_32(int8_t *q, float *scale, int32_t *sum, const float *x, uint32_t max)
+{
     if (max >= 0x7f800000u) {
         memset(q, 0, 32);
         sum[0] = sum[1] = 0;
@@ -54,10 +60,15 @@ static void quantize_block(int8_t *q, float *scale, int32_t *sum, const float *x
     }
 }
 
-static void quantize_c(int8_t *q, float *scale, int32_t *sum, const float *x, size_t n)
+static void quantize_c(int8_t *q, float *scale, int32_t *sum, const float *x, size_t n,
+                       size_t block)
 {
-    for (size_t b = 0; b < n / 32; b++)
-        quantize_block(q + b * 32, scale + b, sum + b * 2, x + b * 32);
+    uint32_t max = 0;
+    for (size_t i = 0; i < n; i += 32) {
+        if (i % block == 0)
+            max = max_bits(x + i, block);
+        quantize_32(q + i, scale + i / 32, sum + i / 16, x + i, max);
+    }
 }
 
 static void rmsnorm_c(float *out, const float *x, const float *w, float eps, size_t n)

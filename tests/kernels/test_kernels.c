@@ -128,7 +128,7 @@ static void product_init(struct product *p, enum aglm_dtype type, size_t k, size
     if (k % 32 == 0)
         for (size_t t = 0; t < n_tokens; t++)
             reference.quantize(p->q + t * k, p->scale + t * (k / 32), p->sum + t * (k / 16),
-                               p->x + t * k, k);
+                               p->x + t * k, k, 32);
     p->out = malloc((n_tokens * p->ld + GUARD) * sizeof(float));
     p->expected = malloc((n_tokens * p->ld + GUARD) * sizeof(float));
     p->scratch = aligned(aglm_matmul_scratch(k));
@@ -253,32 +253,34 @@ enum { LONGEST = 257 };
 
 START_TEST(test_quantize)
 {
-    float x[LONGEST + 31], scale[2][12];
-    int8_t q[2][LONGEST + 31 + GUARD];
-    int32_t sum[2][24];
-    for (size_t n = 32; n <= 256; n += 32)
+    enum { LONG = 768 };
+    static const float SPECIAL[] = {0.5f, NAN, INFINITY, -INFINITY, 1e-38f, 3e38f};
+    float x[LONG], scale[2][LONG / 32];
+    int8_t q[2][LONG + GUARD];
+    int32_t sum[2][LONG / 16];
+    size_t block = _i ? 256 : 32;
+    for (size_t n = block; n <= (_i ? LONG : 256); n += block)
         for (int special = 0; special < 6; special++) {
-            static const float SPECIAL[] = {0.5f, NAN, INFINITY, -INFINITY, 1e-38f, 3e38f};
             seed = (uint32_t)(n * 7 + (size_t)special + 1);
             for (size_t i = 0; i < n; i++)
                 x[i] = special == 4 ? SPECIAL[4] * (float)i : next_float();
             x[n - 3] = SPECIAL[special];
             memset(q, 77, sizeof(q));
-            reference.quantize(q[0], scale[0], sum[0], x, n);
+            reference.quantize(q[0], scale[0], sum[0], x, n, block);
             for (int i = 0; i < n_tables; i++) {
-                tables[i].k.quantize(q[1], scale[1], sum[1], x, n);
+                tables[i].k.quantize(q[1], scale[1], sum[1], x, n, block);
                 ck_assert_mem_eq(q[0], q[1], sizeof(q[0]));
                 ck_assert_mem_eq(sum[0], sum[1], n / 16 * 4);
                 for (size_t b = 0; b < n / 32; b++)
                     ck_assert(scale[0][b] == scale[1][b] ||
                               (isnan(scale[0][b]) && isnan(scale[1][b])));
             }
-            for (size_t b = 0; b < n / 32; b++) {
-                bool broken = b == n / 32 - 1 && special >= 1 && special <= 3;
-                ck_assert(broken == (bool)isnan(scale[0][b]));
-                for (size_t i = b * 32; i < b * 32 + 32 && !broken; i++)
-                    ck_assert(fabsf(x[i] - (float)q[0][i] * scale[0][b]) <=
-                              scale[0][b] * 0.5001f + 1e-30f);
+            for (size_t i = 0; i < n; i++) {
+                float s = scale[0][i / 32];
+                bool broken = i / block == n / block - 1 && special >= 1 && special <= 3;
+                ck_assert(broken == (bool)isnan(s));
+                ck_assert(s == scale[0][i / block * (block / 32)] || broken);
+                ck_assert(broken || fabsf(x[i] - (float)q[0][i] * s) <= s * 0.5001f + 1e-30f);
             }
         }
 }
@@ -445,7 +447,7 @@ int main(void)
     tcase_add_loop_test(tc, test_matmul_equals_reference, 0, 6);
     tcase_add_loop_test(tc, test_reference_is_the_dot_product, 0, 6);
     tcase_add_loop_test(tc, test_extremes_do_not_saturate, 0, 3);
-    tcase_add_test(tc, test_quantize);
+    tcase_add_loop_test(tc, test_quantize, 0, 2);
     tcase_add_loop_test(tc, test_elementwise_exact, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
     tcase_add_test(tc, test_exp);
     tcase_add_loop_test(tc, test_rmsnorm, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));

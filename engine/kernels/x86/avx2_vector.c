@@ -59,37 +59,48 @@ static inline int32_t sum_run(__m256i a, __m256i b)
     return _mm_cvtsi128_si32(s);
 }
 
-static void quantize(int8_t *q, float *scale, int32_t *sum, const float *x, size_t n)
+/* Largest magnitude of n values (a multiple of 8) as bits: infinity and NaN sort above every
+ * number. */
+static uint32_t max_magnitude(const float *x, size_t n)
 {
-    for (size_t b = 0; b < n / 32; b++, x += 32, q += 32, sum += 2, scale++) {
-        __m256 v[4];
-        __m256i max = _mm256_setzero_si256(), i[4];
-        X86_UNROLL
-        for (unsigned j = 0; j < 4; j++) {
-            v[j] = _mm256_loadu_ps(x + j * 8);
-            max = max_bits(max, v[j]);
-        }
-        uint32_t bits = max_lane(max);
-        if (bits >= 0x7f800000u) {
-            memset(q, 0, 32);
-            sum[0] = sum[1] = 0;
-            *scale = NAN;
-            continue;
-        }
-        float amax;
-        memcpy(&amax, &bits, 4);
-        __m256 inverse = _mm256_set1_ps(amax > 1e-30f ? 127.0f / amax : 0.0f);
-        *scale = amax / 127.0f;
-        X86_UNROLL
-        for (unsigned j = 0; j < 4; j++)
-            i[j] = _mm256_cvtps_epi32(_mm256_mul_ps(v[j], inverse));
-        sum[0] = sum_run(i[0], i[1]);
-        sum[1] = sum_run(i[2], i[3]);
-        /* Packing works within halves: put the 32-bit groups back in order afterwards. */
-        __m256i bytes =
-            _mm256_packs_epi16(_mm256_packs_epi32(i[0], i[1]), _mm256_packs_epi32(i[2], i[3]));
-        bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
-        _mm256_storeu_si256((__m256i *)(void *)q, bytes);
+    __m256i max = _mm256_setzero_si256();
+    for (size_t i = 0; i < n; i += 8)
+        max = max_bits(max, _mm256_loadu_ps(x + i));
+    return max_lane(max);
+}
+
+static void quantize_32(int8_t *q, float *scale, int32_t *sum, const float *x, uint32_t max)
+{
+    if (max >= 0x7f800000u) {
+        memset(q, 0, 32);
+        sum[0] = sum[1] = 0;
+        *scale = NAN;
+        return;
+    }
+    float amax;
+    memcpy(&amax, &max, 4);
+    __m256 inverse = _mm256_set1_ps(amax > 1e-30f ? 127.0f / amax : 0.0f);
+    *scale = amax / 127.0f;
+    __m256i i[4];
+    X86_UNROLL
+    for (unsigned j = 0; j < 4; j++)
+        i[j] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + j * 8), inverse));
+    sum[0] = sum_run(i[0], i[1]);
+    sum[1] = sum_run(i[2], i[3]);
+    /* Packing works within halves: put the 32-bit groups back in order afterwards. */
+    __m256i bytes =
+        _mm256_packs_epi16(_mm256_packs_epi32(i[0], i[1]), _mm256_packs_epi32(i[2], i[3]));
+    bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256((__m256i *)(void *)q, bytes);
+}
+
+static void quantize(int8_t *q, float *scale, int32_t *sum, const float *x, size_t n, size_t block)
+{
+    uint32_t max = 0;
+    for (size_t i = 0; i < n; i += 32) {
+        if (i % block == 0)
+            max = max_magnitude(x + i, block);
+        quantize_32(q + i, scale + i / 32, sum + i / 16, x + i, max);
     }
 }
 
