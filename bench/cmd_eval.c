@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MAX_TOKENS = 131072, MAX_TOP = 1000 };
 
@@ -79,7 +80,7 @@ static int parse_tokens(struct eval *e)
         errno = 0;
         long v = strtol(p, &end, 10);
         if (errno || end == p || v < 0 || v > INT32_MAX || (*end && *end != ','))
-            return usage("--tokens: must be ids 0, 1, 2, … separated by commas", e->tokens_text);
+            return usage("--tokens: must be ids 0, 1, 2, … separated by commas", NULL);
         e->tokens[e->n++] = (int32_t)v;
         if (!*end)
             return 0;
@@ -178,9 +179,19 @@ static int parse(struct eval *e, int argc, char **argv)
         return usage("-m MODEL is missing", NULL);
     if (!e->tokens_text)
         return usage("--tokens is missing", NULL);
+    if (e->logits_out && !*e->logits_out)
+        return usage("--logits-out: needs a file name", NULL);
     if (!e->top && !e->logits_out)
         e->top = 5;
     return parse_tokens(e);
+}
+
+/* Whether b (NULL: no) is another name of the file a. */
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return b && stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev &&
+           x.st_ino == y.st_ino;
 }
 
 static int run(struct eval *e, struct aglm_err *err)
@@ -192,6 +203,9 @@ static int run(struct eval *e, struct aglm_err *err)
     int rc = aglm_synth_resolve(e->model, &synth, path, sizeof(path), err);
     if (rc)
         return rc;
+    if (same_file(path, e->logits_out))
+        return aglm_err_set(err, -EEXIST, "%s: is the model itself; choose another --logits-out",
+                            e->logits_out);
     const struct aglm_model_options mo = {.path = path,
                                           .backend = e->backend,
                                           .isa = e->isa,
@@ -298,7 +312,10 @@ static int print_top(const struct eval *e)
         puts(text);
         cJSON_free(text);
     }
-    return fflush(stdout) ? 1 : 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    fprintf(stderr, "aglm-bench eval: standard output: %s\n", strerror(errno));
+    return 1;
 }
 
 /* NaN or infinity in the output means weights or arithmetic are broken; better said than shown as

@@ -10,6 +10,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #define DEFAULT_DB "results/aglm.db"
 #define DEFAULT_OUT "results/report.html"
@@ -91,6 +92,11 @@ int aglm_cmd_report(int argc, char **argv)
     if (optind < argc) {
         fprintf(stderr, "aglm-bench report: %s: takes no arguments; see aglm-bench report --help\n",
                 argv[optind]);
+        return 2;
+    }
+    struct stat a, b;
+    if (stat(db, &a) == 0 && stat(out, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino) {
+        fprintf(stderr, "aglm-bench report: %s: is the database itself; choose another -o\n", out);
         return 2;
     }
     if (options.thresholds && !*options.thresholds)

@@ -120,16 +120,32 @@ static bool subset(const struct aglm_cpumask *a, const struct aglm_cpumask *b)
     return true;
 }
 
-bool aglm_cpumask_granted(const struct aglm_cpumask *asked, bool strict, const char *readback)
+static unsigned count(const struct aglm_cpumask *mask)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < sizeof(mask->bits); i++) {
+        n += (unsigned)__builtin_popcount(mask->bits[i]);
+    }
+    return n;
+}
+
+bool aglm_cpumask_granted(const struct aglm_cpumask *asked, unsigned strict_threads,
+                          const char *readback)
 {
     const char *p = readback + strspn(readback, " ");
+    struct aglm_cpumask all = {{0}};
     for (;;) {
         struct aglm_cpumask got;
-        if (!read_list(&p, &got) || !subset(&got, asked) || (!strict && !subset(asked, &got))) {
+        if (!read_list(&p, &got) || !subset(&got, asked) ||
+            (strict_threads == 0 && !subset(asked, &got))) {
             return false;
         }
+        for (size_t i = 0; i < sizeof(all.bits); i++) {
+            all.bits[i] |= got.bits[i];
+        }
         if (*p == '\0') {
-            return true;
+            unsigned wanted = count(asked) < strict_threads ? count(asked) : strict_threads;
+            return count(&all) >= wanted;
         }
         p += 1 + strspn(p + 1, " ");
     }

@@ -24,8 +24,10 @@ bool aglm_cpumask_is_empty(const struct aglm_cpumask *mask);
 void aglm_cpumask_list(const struct aglm_cpumask *mask, char *buf, size_t size);
 
 /* Whether the affinity that was read back ("0-1", or one list per thread: "0 | 1") is the one asked
- * for: every thread on CPUs of the mask only, and, unless strict, on all of them. False also for
- * text that is no list. */
-bool aglm_cpumask_granted(const struct aglm_cpumask *asked, bool strict, const char *readback);
+ * for: every thread on CPUs of the mask only, and on all of them; with strict_threads (0: not
+ * strict), on as many different ones as there are threads or CPUs in the mask. False also for text
+ * that is no list. */
+bool aglm_cpumask_granted(const struct aglm_cpumask *asked, unsigned strict_threads,
+                          const char *readback);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -329,7 +330,7 @@ static void delay(struct runner *r, size_t i)
         return;
     }
     tell(r, AGLM_RUN_DELAY, test_at(r, i)->variant, i, r->tests[i].record.n_samples + 1, 0);
-    while (aglm_clock_ns() - start < delay_ns && !r->setup->cancelled(r->setup->ctx)) {
+    while (aglm_clock_ns() - start < delay_ns && !should_stop(r)) {
         nanosleep(&slice, NULL);
     }
 }
@@ -345,6 +346,18 @@ static int warm_up(struct runner *r, size_t i, bool opened, struct aglm_err *err
                                   test_at(r, i), test->warmed ? REWARM_TOKENS : UINT32_MAX, err);
     test->warmed = true;
     return rc;
+}
+
+/* A model that computes nonsense is not measured: its speed would be quoted. */
+static bool logits_finite(const struct aglm_session *session, uint32_t n_vocab)
+{
+    const float *logits = aglm_session_logits(session);
+    for (uint32_t i = 0; i < n_vocab; i++) {
+        if (!isfinite(logits[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static int measure(struct runner *r, size_t i, struct aglm_err *err)
@@ -368,6 +381,10 @@ static int measure(struct runner *r, size_t i, struct aglm_err *err)
     rc = aglm_measure_once(&sample, r->session, r->variants[v].tokens, test_at(r, i), err);
     if (rc < 0) {
         return rc;
+    }
+    if (!logits_finite(r->session, aglm_model_info(r->variants[v].model)->n_vocab)) {
+        free(sample.token_ns);
+        return aglm_err_set(err, -EDOM, "its logits are NaN or infinite: the weights are damaged");
     }
     if (aglm_record_add(&test->record, &sample) < 0) {
         free(sample.token_ns);

@@ -54,7 +54,7 @@ static void check_affinity(struct aglm_record *record)
     char asked[64], reason[256];
     if (aglm_cpumask_parse(&mask, record->cpu_mask, NULL) < 0 || aglm_cpumask_is_empty(&mask) ||
         strcmp(record->backend, "null") == 0 || record->affinity[0] == '\0' ||
-        aglm_cpumask_granted(&mask, record->cpu_strict, record->affinity)) {
+        aglm_cpumask_granted(&mask, record->cpu_strict ? record->n_threads : 0, record->affinity)) {
         return;
     }
     aglm_cpumask_list(&mask, asked, sizeof(asked));

@@ -16,7 +16,7 @@
 static const struct aglm_arch archs[] = {
     {.name = "chatglm", .rope = AGLM_ROPE_NORM, .fused_ffn_up = true},
     {.name = "llama", .rope = AGLM_ROPE_NORM, .fused_ffn_up = false},
-    {.name = "qwen2", .rope = AGLM_ROPE_NEOX, .fused_ffn_up = false},
+    {.name = "qwen2", .rope = AGLM_ROPE_NEOX, .fused_ffn_up = false, .qkv_bias = true},
 };
 
 const struct aglm_arch *aglm_arch_find(const char *name)

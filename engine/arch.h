@@ -19,6 +19,7 @@ struct aglm_arch {
     const char *name; /* value of general.architecture, prefix of its keys */
     enum aglm_rope_style rope;
     bool fused_ffn_up; /* ffn_up holds gate rows then up rows; there is no ffn_gate */
+    bool qkv_bias;     /* q, k and v must have biases; elsewhere they may */
 };
 
 /* NULL if the engine has no such architecture. aglm_arch_names: "chatglm, llama, qwen2" for

@@ -108,17 +108,18 @@ static void bind_attention(struct binder *b, const struct aglm_hparams *hp, uint
 {
     const uint64_t d = hp->n_embd, q = (uint64_t)hp->n_heads * hp->head_dim;
     const uint64_t kv = (uint64_t)hp->n_kv_heads * hp->head_dim;
+    const enum need bias = hp->arch->qkv_bias ? REQUIRED : OPTIONAL;
     l->attn_norm = bind_block(b, REQUIRED, VECTOR, i, "attn_norm.weight", d, 1);
     l->qkv = bind_block(b, OPTIONAL, MATRIX, i, "attn_qkv.weight", d, q + 2 * kv);
     if (l->qkv) {
-        l->qkv_bias = bind_block(b, OPTIONAL, VECTOR, i, "attn_qkv.bias", q + 2 * kv, 1);
+        l->qkv_bias = bind_block(b, bias, VECTOR, i, "attn_qkv.bias", q + 2 * kv, 1);
     } else {
         l->q = bind_block(b, REQUIRED, MATRIX, i, "attn_q.weight", d, q);
         l->k = bind_block(b, REQUIRED, MATRIX, i, "attn_k.weight", d, kv);
         l->v = bind_block(b, REQUIRED, MATRIX, i, "attn_v.weight", d, kv);
-        l->q_bias = bind_block(b, OPTIONAL, VECTOR, i, "attn_q.bias", q, 1);
-        l->k_bias = bind_block(b, OPTIONAL, VECTOR, i, "attn_k.bias", kv, 1);
-        l->v_bias = bind_block(b, OPTIONAL, VECTOR, i, "attn_v.bias", kv, 1);
+        l->q_bias = bind_block(b, bias, VECTOR, i, "attn_q.bias", q, 1);
+        l->k_bias = bind_block(b, bias, VECTOR, i, "attn_k.bias", kv, 1);
+        l->v_bias = bind_block(b, bias, VECTOR, i, "attn_v.bias", kv, 1);
     }
     l->attn_output = bind_block(b, REQUIRED, MATRIX, i, "attn_output.weight", q, d);
     l->attn_output_bias = bind_block(b, OPTIONAL, VECTOR, i, "attn_output.bias", d, 1);

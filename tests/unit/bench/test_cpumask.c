@@ -56,19 +56,29 @@ END_TEST
 
 static const struct {
     const char *asked;
-    bool strict;
+    unsigned strict; /* threads, 0: not strict */
     const char *got;
     bool granted;
 } grants[] = {
-    {"0x3", false, "0-1", true},       {"0x3", false, "0,1", true},
-    {"0x3", false, "0-1 | 0-1", true}, {"0x3", false, "0-7", false},
-    {"0x3", false, "0", false},        {"0x3", false, "0-1 | 0-3", false},
-    {"0x3", true, "0 | 1", true},      {"0x3", true, "0", true},
-    {"0x3", true, "0 | 2", false},     {"0xff", false, "0-1", false},
-    {"0x5", false, "0,2", true},       {"0x3", false, "", false},
-    {"0x3", false, "unknown", false},  {"0x3", false, "0-", false},
-    {"0x3", false, "1-0", false},      {"0x3", false, "0-1 |", false},
-    {"0x3", true, "0-600", false},
+    {"0x3", 0, "0-1", true},
+    {"0x3", 0, "0,1", true},
+    {"0x3", 0, "0-1 | 0-1", true},
+    {"0x3", 0, "0-7", false},
+    {"0x3", 0, "0", false},
+    {"0x3", 0, "0-1 | 0-3", false},
+    {"0x3", 1, "0 | 1", true},
+    {"0x3", 1, "0", true},
+    {"0x3", 1, "0 | 2", false},
+    {"0xff", 0, "0-1", false},
+    {"0x5", 0, "0,2", true},
+    {"0x3", 0, "", false},
+    {"0x3", 0, "unknown", false},
+    {"0x3", 0, "0-", false},
+    {"0x3", 0, "1-0", false},
+    {"0x3", 0, "0-1 |", false},
+    {"0x3", 1, "0-600", false},
+    {"0xff", 4, "0 | 1 | 0 | 1", false},
+    {"0x3", 4, "0 | 1 | 0 | 1", true},
 };
 
 START_TEST(granted)
