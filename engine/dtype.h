@@ -15,9 +15,18 @@ enum aglm_dtype {
     AGLM_F32 = 0,
     AGLM_F16 = 1,
     AGLM_Q4_0 = 2,
+    AGLM_Q4_1 = 3,
+    AGLM_Q5_0 = 6,
+    AGLM_Q5_1 = 7,
     AGLM_Q8_0 = 8,
+    AGLM_Q2_K = 10,
+    AGLM_Q3_K = 11,
+    AGLM_Q4_K = 12,
+    AGLM_Q5_K = 13,
     AGLM_Q6_K = 14,
+    AGLM_IQ4_NL = 20,
     AGLM_BF16 = 30,
+    AGLM_MXFP4 = 39,
 };
 
 struct aglm_dtype_info {

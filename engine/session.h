@@ -9,6 +9,8 @@
 #ifndef AGLM_ENGINE_SESSION_H
 #define AGLM_ENGINE_SESSION_H
 
+#include "engine/dtype.h"
+#include "engine/text/tokenizer.h"
 #include "probes/err.h"
 
 #include <stdbool.h>
@@ -25,6 +27,7 @@ struct aglm_model_options {
     const char
         *quantize; /* NULL, or the type to re-quantize an F16/BF16/F32 file's matrices to on load */
     unsigned n_load_threads;      /* threads for repacking; >= 1 */
+    uint32_t n_ctx_override;      /* 0, or the training context to assume instead of the file's */
     bool (*cancelled)(void *ctx); /* polled; true stops with -ECANCELED; may be NULL */
     void *cancelled_ctx;
 };
@@ -50,9 +53,17 @@ int aglm_model_open(struct aglm_model **out, const struct aglm_model_options *op
                     struct aglm_err *err);
 void aglm_model_close(struct aglm_model **model); /* after its sessions */
 const struct aglm_model_info *aglm_model_info(const struct aglm_model *model);
+/* The model's tokenizer, read when first asked for, owned by the model. Errors as
+ * aglm_tokenizer_open. Not for several threads at once. */
+int aglm_model_tokenizer(struct aglm_model *model, const struct aglm_tokenizer **out,
+                         struct aglm_err *err);
+/* The open file, for metadata; owned by the model. */
+const struct aglm_gguf *aglm_model_file(const struct aglm_model *model);
 
 struct aglm_session_options {
-    uint32_t n_ctx;          /* positions in the KV cache; >= 1 */
+    uint32_t n_ctx;                 /* positions in the KV cache; >= 1 */
+    enum aglm_dtype type_k, type_v; /* of the KV cache: AGLM_F16, AGLM_Q8_0 or AGLM_Q4_0 (0, which
+                                       is AGLM_F32, means F16); quantized: head_dim % 32 == 0 */
     uint32_t n_batch;        /* logical batch; a prefill longer than this is cut into batches */
     uint32_t n_ubatch;       /* physical batch: tokens that go through the layers together */
     unsigned n_threads;      /* 1 … 512 */
@@ -80,6 +91,11 @@ int aglm_session_eval(struct aglm_session *session, const int32_t *tokens, size_
 /* Appends one token: prefill with n = 1. */
 int aglm_session_decode(struct aglm_session *session, int32_t token, struct aglm_err *err);
 
+/* Prefix reuse: keeps the longest prefix of tokens: [n] that the context already starts with, but
+ * at most n - 1 (the last token must be run for its logits), forgets the rest, and returns its
+ * length. */
+size_t aglm_session_reuse(struct aglm_session *session, const int32_t *tokens, size_t n);
+
 /* [n_vocab] floats of the last position, owned by the session, valid until the next call on it. */
 const float *aglm_session_logits(const struct aglm_session *session);
 /* Positions in use. */
@@ -88,7 +104,7 @@ size_t aglm_session_length(const struct aglm_session *session);
 void aglm_session_truncate(struct aglm_session *session, size_t n_keep);
 /* The CPUs the threads really may run on, read back: "0-1", or "0 | 1" when they differ. */
 const char *aglm_session_affinity(const struct aglm_session *session);
-/* KV cache bytes read when decoding a token at depth positions. */
+/* KV cache bytes read when decoding a token at depth positions, in the session's cache types. */
 uint64_t aglm_session_kv_bytes(const struct aglm_session *session, size_t depth);
 
 #endif

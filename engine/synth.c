@@ -165,8 +165,9 @@ static uint32_t file_type(enum aglm_dtype type)
         return 18;
     case AGLM_BF16:
         return 32;
+    default:
+        return 0;
     }
-    return 0;
 }
 
 static void declare(struct aglm_gguf_writer *w, const struct plan *p)

@@ -165,8 +165,8 @@ static void attention(const struct run *r, size_t layer)
         const struct aglm_attend a = {
             .out = s->att + (t * hp->n_heads + h * group) * dim,
             .q = s->qkv + t * s->ld_qkv + h * group * dim,
-            .k = cache_at(s, s->k_cache, layer, h),
-            .v = cache_at(s, s->v_cache, layer, h),
+            .k = (const uint8_t *)cache_at(s, s->k_cache, layer, h),
+            .v = (const uint8_t *)cache_at(s, s->v_cache, layer, h),
             .scores = s->scores + r->ith * s->scores_len,
             .n_q = group,
             .head_dim = dim,

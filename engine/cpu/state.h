@@ -33,7 +33,7 @@ struct aglm_cpu_state {
 
     int8_t *act_q;    /* [n_ubatch, k_max] */
     float *act_scale; /* [n_ubatch, k_max / 32] */
-    int32_t *act_sum; /* [n_ubatch, k_max / 16] */
+    int16_t *act_sum; /* [n_ubatch, k_max / 16] */
     uint8_t *scratch; /* [threads, scratch_bytes] for matmul */
     float *scores;    /* [threads, scores_len] for attention */
     size_t scratch_bytes, scores_len;

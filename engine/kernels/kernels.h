@@ -24,13 +24,17 @@
 #define AGLM_MATMUL_SLOTS 40 /* GGUF type ids are below this */
 
 /* Activations of n tokens, as a matrix product takes them. Quantized weight types read q, scale and
- * sum, float types read x. */
+ * sum, float types read x. Types with blocks of 256 (Q2_K … Q6_K) want activations whose scale is
+ * shared by 256, the others by 32: aglm_act_block(type). */
 struct aglm_acts {
     const float *x;     /* [n, k] */
     const int8_t *q;    /* [n, k], -127 … 127 */
-    const float *scale; /* [n, k / 32] */
-    const int32_t *sum; /* [n, k / 16]: sums of 16 neighbours of q */
+    const float *scale; /* [n, k / 32]; eight equal ones in a row where 256 share it */
+    const int16_t *sum; /* [n, k / 16]: sums of 16 neighbours of q, |sum| <= 2032 */
 };
+
+/* 256 for Q2_K … Q6_K, 32 for the other quantized types, 0 for F32, F16, BF16. */
+size_t aglm_act_block(enum aglm_dtype type);
 
 /* out[t * ld_out + r] = dot(row r, activations of token t) for r < 16 * n_panels, t < n_tokens.
  * w: n_panels packed panels of k columns; scratch: aglm_matmul_scratch(k) bytes, 64-byte aligned.
@@ -39,15 +43,20 @@ typedef void (*aglm_matmul_fn)(float *out, size_t ld_out, const uint8_t *w,
                                const struct aglm_acts *x, size_t k, size_t n_panels,
                                size_t n_tokens, void *scratch);
 
-/* One token's attention for the query heads that share a key/value head. */
+/* One token's attention for the query heads that share a key/value head. A cached row is head_dim
+ * elements in the type's own blocks as in a file (F16, Q8_0 or Q4_0), aglm_kv_row_bytes() long. */
 struct aglm_attend {
-    float *out;        /* [n_q, head_dim] */
-    const float *q;    /* [n_q, head_dim], already scaled by 1/sqrt(head_dim) */
-    const uint16_t *k; /* [n_pos, head_dim] F16 */
-    const uint16_t *v; /* [n_pos, head_dim] F16 */
-    float *scores;     /* scratch: [n_q, n_pos rounded up to 16] */
+    float *out;       /* [n_q, head_dim] */
+    const float *q;   /* [n_q, head_dim], already scaled by 1/sqrt(head_dim) */
+    const uint8_t *k; /* [n_pos] rows of type_k */
+    const uint8_t *v; /* [n_pos] rows of type_v */
+    float *scores;    /* scratch: [n_q, n_pos rounded up to 16], then 2 * head_dim floats */
     size_t n_q, head_dim, n_pos;
+    enum aglm_dtype type_k, type_v;
 };
+
+/* Bytes of one cached row of head_dim elements: F16, Q8_0 or Q4_0. */
+size_t aglm_kv_row_bytes(enum aglm_dtype type, size_t head_dim);
 
 struct aglm_kernels {
     const char *isa; /* "c", "avx2", "avx512" */
@@ -56,7 +65,7 @@ struct aglm_kernels {
     /* x: [n], n a multiple of block -> q: [n], scale: [n / 32], sum: [n / 16]. Each block of 32 or
      * 256 shares one scale = max|x| / 127, written for every 32. A block that holds an infinity or
      * NaN becomes q = 0, scale = NaN, so that the fault shows in the logits. Exact. */
-    void (*quantize)(int8_t *q, float *scale, int32_t *sum, const float *x, size_t n, size_t block);
+    void (*quantize)(int8_t *q, float *scale, int16_t *sum, const float *x, size_t n, size_t block);
     /* out = x / sqrt(mean(x^2) + eps) * w, all [n]. */
     void (*rmsnorm)(float *out, const float *x, const float *w, float eps, size_t n);
     /* x += y, [n]. Exact. */
@@ -65,6 +74,12 @@ struct aglm_kernels {
     void (*silu_mul)(float *out, const float *gate, const float *up, size_t n);
     /* dst = F16 of src, rounded to nearest even, [n]. Exact. */
     void (*to_half)(uint16_t *dst, const float *src, size_t n);
+    /* out = gelu(gate) * up, [n]; gelu(z) = z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))), tanh by
+     * way of aglm_expf. Exact. */
+    void (*gelu_mul)(float *out, const float *gate, const float *up, size_t n);
+    /* One row of the KV cache: head_dim floats to F16, Q8_0 or Q4_0 blocks, the same bytes as the
+     * type's from_float. Exact. */
+    void (*kv_store)(uint8_t *dst, const float *src, size_t head_dim, enum aglm_dtype type);
     /* out = softmax(q k^T) v, keys and values of all n_pos positions. Within a tolerance. */
     void (*attend)(const struct aglm_attend *a);
 };

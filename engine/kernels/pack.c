@@ -126,5 +126,7 @@ void aglm_pack_panel(enum aglm_dtype type, uint8_t *dst, const void *const rows[
     case AGLM_Q6_K:
         pack_q6_k(dst, rows, k);
         break;
+    default:
+        assert(!"a type without a layout");
     }
 }

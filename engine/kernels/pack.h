@@ -3,16 +3,41 @@
  * Sixteen rows are interleaved so that one vector register holds the same columns of sixteen rows,
  * and values are kept apart from their scales so that both are aligned. A panel takes as many bytes
  * as its sixteen rows took in the file, rounded up to 64. Missing rows of the last panel are zero.
- *
- *   F32, F16, BF16  [k][16 rows]
- *   Q8_0            values [k/4][16 rows][4 columns] i8; scales [k/32][16] f16
- *   Q4_0            values [k/32][4][64]: byte i of 64 = row i/4, column i%4 of step s (low nibble)
- * and of step s + 4 (high nibble), a step being 4 columns; scales [k/32][16] f16 Q6_K low 4 bits as
- * in Q4_0; high 2 bits [k/32][2][64]: byte i of half h holds steps 4h … 4h+3 of its row and column,
- * lowest bits first; scales [k/16][16] i8; super-scales [k/256][16] f16
- */
+ * The layouts are below. */
 #ifndef AGLM_ENGINE_KERNELS_PACK_H
 #define AGLM_ENGINE_KERNELS_PACK_H
+
+/* clang-format off
+ *
+ * A block of 32 columns is eight steps of 4 columns; a vector of 64 bytes holds one step: byte i =
+ * row i/4, column i%4. Three ways to hold the bits of a step:
+ *
+ *   nibbles  [k/32][4][64]  low nibble of vector c: step c, high nibble: step c + 4
+ *   pairs    [k/32][2][64]  two bits each; vector h holds steps 4h … 4h+3, lowest bits first
+ *   bits     [k/32][64]     one bit each; bit s is step s
+ *
+ * Parts of a panel, one after another, in this order:
+ *
+ *   F32 F16 BF16  [k][16 rows]
+ *   Q8_0    values [k/4][16][4] i8; scales [k/32][16] f16
+ *   Q4_0    nibbles; scales [k/32][16] f16
+ *   IQ4_NL  nibbles, indices of the table; scales [k/32][16] f16
+ *   MXFP4   nibbles; scales [k/32][16] E8M0 bytes
+ *   Q4_1    nibbles; scales [k/32][16] f16; mins [k/32][16] f16
+ *   Q5_0    nibbles; bits (the fifth); scales [k/32][16] f16
+ *   Q5_1    nibbles; bits; scales; mins
+ *   Q2_K    pairs; scales [k/16][16] bytes (low nibble scale, high nibble min); supers [k/256][16]
+ *           f16 d; mins [k/256][16] f16 dmin
+ *   Q3_K    pairs (low two bits); bits (the third; set means not less 4); scales [k/256][192]:
+ *           [8][16] bytes, low four bits of sub-blocks 2j (low nibble) and 2j + 1 (high nibble),
+ *           then [4][16] bytes, high two bits of sub-blocks 4j … 4j+3, lowest first; supers f16 d
+ *   Q4_K    nibbles; scales [k/256][192]: [8][16] bytes, low four bits of block j's scale (low
+ *           nibble) and min (high nibble), then [4][16] bytes, their high two bits: scale and min of
+ *           block 2j, scale and min of block 2j+1, lowest first; supers f16 d; mins f16 dmin
+ *   Q5_K    nibbles; bits; the rest as Q4_K
+ *   Q6_K    nibbles (low four bits); pairs (high two bits); scales [k/16][16] i8; supers f16 d
+ *
+ * clang-format on */
 
 #include "engine/dtype.h"
 #include "engine/kernels/kernels.h"

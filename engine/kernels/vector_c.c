@@ -39,7 +39,7 @@ static uint32_t max_bits(const float *x, size_t n)
     return max;
 }
 
-static void quantize_32(int8_t *q, float *scale, int32_t *sum, const float *x, uint32_t max)
+static void quantize_32(int8_t *q, float *scale, int16_t *sum, const float *x, uint32_t max)
 {
     if (max >= 0x7f800000u) {
         memset(q, 0, 32);
@@ -52,15 +52,16 @@ static void quantize_32(int8_t *q, float *scale, int32_t *sum, const float *x, u
     float inverse = amax > 1e-30f ? 127.0f / amax : 0.0f;
     *scale = amax / 127.0f;
     for (size_t h = 0; h < 2; h++) {
-        sum[h] = 0;
+        int total = 0;
         for (size_t i = h * 16; i < h * 16 + 16; i++) {
             q[i] = (int8_t)lrintf(x[i] * inverse);
-            sum[h] += q[i];
+            total += q[i];
         }
+        sum[h] = (int16_t)total;
     }
 }
 
-static void quantize_c(int8_t *q, float *scale, int32_t *sum, const float *x, size_t n,
+static void quantize_c(int8_t *q, float *scale, int16_t *sum, const float *x, size_t n,
                        size_t block)
 {
     uint32_t max = 0;
@@ -114,6 +115,13 @@ static void softmax(float *s, size_t n)
         s[i] *= inverse;
 }
 
+static uint16_t half_at(const uint8_t *p, size_t i)
+{
+    uint16_t h;
+    memcpy(&h, p + i * 2, 2);
+    return h;
+}
+
 static void attend_c(const struct aglm_attend *a)
 {
     for (size_t h = 0; h < a->n_q; h++) {
@@ -122,14 +130,15 @@ static void attend_c(const struct aglm_attend *a)
         for (size_t p = 0; p < a->n_pos; p++) {
             float dot = 0;
             for (size_t i = 0; i < a->head_dim; i++)
-                dot = fmaf(q[i], aglm_half_to_float(a->k[p * a->head_dim + i]), dot);
+                dot = fmaf(q[i], aglm_half_to_float(half_at(a->k, p * a->head_dim + i)), dot);
             a->scores[p] = dot;
         }
         softmax(a->scores, a->n_pos);
         memset(out, 0, a->head_dim * sizeof(*out));
         for (size_t p = 0; p < a->n_pos; p++)
             for (size_t i = 0; i < a->head_dim; i++)
-                out[i] = fmaf(a->scores[p], aglm_half_to_float(a->v[p * a->head_dim + i]), out[i]);
+                out[i] = fmaf(a->scores[p], aglm_half_to_float(half_at(a->v, p * a->head_dim + i)),
+                              out[i]);
     }
 }
 

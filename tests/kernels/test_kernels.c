@@ -92,7 +92,7 @@ struct product {
     float *x, *out, *expected;
     int8_t *q;
     float *scale;
-    int32_t *sum;
+    int16_t *sum;
     void *scratch;
 };
 
@@ -119,7 +119,7 @@ static void product_init(struct product *p, enum aglm_dtype type, size_t k, size
     p->x = malloc(n_tokens * k * sizeof(float));
     p->q = malloc(n_tokens * padded);
     p->scale = malloc(n_tokens * padded / 32 * sizeof(float));
-    p->sum = malloc(n_tokens * padded / 16 * sizeof(int32_t));
+    p->sum = malloc(n_tokens * padded / 16 * sizeof(int16_t));
     for (size_t i = 0; i < n_tokens * k; i++)
         p->x[i] = next_float();
     /* The extremes too: a block of +-127 meets whatever the weights hold. */
@@ -236,7 +236,7 @@ START_TEST(test_extremes_do_not_saturate)
             memset(p.packed + values, fill % 2 ? 0x80 : 0x7f, K);
         memset(p.q, fill < 2 ? 127 : -127, 5 * K);
         for (size_t i = 0; i < 5 * K / 16; i++)
-            p.sum[i] = 16 * (fill < 2 ? 127 : -127);
+            p.sum[i] = (int16_t)(16 * (fill < 2 ? 127 : -127));
         multiply(&p, &reference, p.expected);
         for (int i = 0; i < n_tables; i++) {
             multiply(&p, &tables[i].k, p.out);
@@ -257,7 +257,7 @@ START_TEST(test_quantize)
     static const float SPECIAL[] = {0.5f, NAN, INFINITY, -INFINITY, 1e-38f, 3e38f};
     float x[LONG], scale[2][LONG / 32];
     int8_t q[2][LONG + GUARD];
-    int32_t sum[2][LONG / 16];
+    int16_t sum[2][LONG / 16];
     size_t block = _i ? 256 : 32;
     for (size_t n = block; n <= (_i ? LONG : 256); n += block)
         for (int special = 0; special < 6; special++) {
@@ -270,7 +270,7 @@ START_TEST(test_quantize)
             for (int i = 0; i < n_tables; i++) {
                 tables[i].k.quantize(q[1], scale[1], sum[1], x, n, block);
                 ck_assert_mem_eq(q[0], q[1], sizeof(q[0]));
-                ck_assert_mem_eq(sum[0], sum[1], n / 16 * 4);
+                ck_assert_mem_eq(sum[0], sum[1], n / 16 * 2);
                 for (size_t b = 0; b < n / 32; b++)
                     ck_assert(scale[0][b] == scale[1][b] ||
                               (isnan(scale[0][b]) && isnan(scale[1][b])));
@@ -395,7 +395,9 @@ START_TEST(test_attend)
     }
     for (int t = -1; t < n_tables; t++) {
         const struct aglm_kernels *table = t < 0 ? &reference : &tables[t].k;
-        const struct aglm_attend a = {out, q, k, v, scores, n_q, dim, n_pos};
+        const struct aglm_attend a = {
+            out,      q,       (const uint8_t *)k, (const uint8_t *)v, scores, n_q, dim, n_pos,
+            AGLM_F16, AGLM_F16};
         size_t end = n_q * ((n_pos + 15) / 16 * 16);
         for (size_t i = 0; i < GUARD; i++)
             out[n_q * dim + i] = scores[end + i] = 4321.0f;

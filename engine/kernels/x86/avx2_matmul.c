@@ -262,7 +262,7 @@ static void matmul_q8_0(X86_MATMUL_ARGS)
 /* Eight rows' dot product of a block, weights at step * 64; scale: 16-bit pairs [2 runs][2
  * halves][16 lanes / 2]. */
 static inline __m256i q6_k_block(const uint8_t *bytes, const int16_t *scale, unsigned h,
-                                 const int8_t *q, const int32_t *sums)
+                                 const int8_t *q, const int16_t *sums)
 {
     __m256i total = _mm256_setzero_si256(), offset = _mm256_setzero_si256();
     X86_UNROLL
@@ -279,7 +279,7 @@ static inline __m256i q6_k_block(const uint8_t *bytes, const int16_t *scale, uns
         /* Pairs (scale, scale) times (sum, 0): one scale a lane. */
         offset = _mm256_add_epi32(
             offset,
-            _mm256_madd_epi16(s, _mm256_set1_epi32((int32_t)((uint32_t)sums[run] & 0xffff))));
+            _mm256_madd_epi16(s, _mm256_set1_epi32((int32_t)((uint32_t)(uint16_t)sums[run]))));
     }
     return _mm256_sub_epi32(total, _mm256_slli_epi32(offset, 5));
 }

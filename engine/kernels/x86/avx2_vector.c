@@ -69,7 +69,7 @@ static uint32_t max_magnitude(const float *x, size_t n)
     return max_lane(max);
 }
 
-static void quantize_32(int8_t *q, float *scale, int32_t *sum, const float *x, uint32_t max)
+static void quantize_32(int8_t *q, float *scale, int16_t *sum, const float *x, uint32_t max)
 {
     if (max >= 0x7f800000u) {
         memset(q, 0, 32);
@@ -85,8 +85,8 @@ static void quantize_32(int8_t *q, float *scale, int32_t *sum, const float *x, u
     X86_UNROLL
     for (unsigned j = 0; j < 4; j++)
         i[j] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + j * 8), inverse));
-    sum[0] = sum_run(i[0], i[1]);
-    sum[1] = sum_run(i[2], i[3]);
+    sum[0] = (int16_t)sum_run(i[0], i[1]);
+    sum[1] = (int16_t)sum_run(i[2], i[3]);
     /* Packing works within halves: put the 32-bit groups back in order afterwards. */
     __m256i bytes =
         _mm256_packs_epi16(_mm256_packs_epi32(i[0], i[1]), _mm256_packs_epi32(i[2], i[3]));
@@ -94,7 +94,7 @@ static void quantize_32(int8_t *q, float *scale, int32_t *sum, const float *x, u
     _mm256_storeu_si256((__m256i *)(void *)q, bytes);
 }
 
-static void quantize(int8_t *q, float *scale, int32_t *sum, const float *x, size_t n, size_t block)
+static void quantize(int8_t *q, float *scale, int16_t *sum, const float *x, size_t n, size_t block)
 {
     uint32_t max = 0;
     for (size_t i = 0; i < n; i += 32) {
@@ -252,10 +252,12 @@ X86_INLINE void mix_values(float *out, const float *scores, size_t ld, const uin
 X86_INLINE void attend_heads(const struct aglm_attend *a, size_t first, const unsigned n_q)
 {
     const size_t dim = a->head_dim, ld = (a->n_pos + 15) / 16 * 16;
-    scores_of(a->scores, ld, a->q + first * dim, a->k, dim, a->n_pos, n_q);
+    scores_of(a->scores, ld, a->q + first * dim, (const uint16_t *)(const void *)a->k, dim,
+              a->n_pos, n_q);
     for (unsigned h = 0; h < n_q; h++)
         softmax(a->scores + h * ld, a->n_pos);
-    mix_values(a->out + first * dim, a->scores, ld, a->v, dim, a->n_pos, n_q);
+    mix_values(a->out + first * dim, a->scores, ld, (const uint16_t *)(const void *)a->v, dim,
+               a->n_pos, n_q);
 }
 
 static void attend(const struct aglm_attend *a)

@@ -37,7 +37,7 @@ static inline __m512 accumulate(__m512 acc, __m512i sum, __m512 scale_w, float s
     return _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum), acc);
 }
 
-static inline __m512i offset_start(int32_t offset, const int32_t *sums)
+static inline __m512i offset_start(int32_t offset, const int16_t *sums)
 {
     return _mm512_set1_epi32(-offset * (sums[0] + sums[1]));
 }
