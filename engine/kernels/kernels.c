@@ -12,6 +12,24 @@
 #define HAVE_X86 0
 #endif
 
+size_t aglm_act_block(enum aglm_dtype type)
+{
+    switch (type) {
+    case AGLM_F32:
+    case AGLM_F16:
+    case AGLM_BF16:
+        return 0;
+    case AGLM_Q2_K:
+    case AGLM_Q3_K:
+    case AGLM_Q4_K:
+    case AGLM_Q5_K:
+    case AGLM_Q6_K:
+        return 256;
+    default:
+        return AGLM_ACT_BLOCK;
+    }
+}
+
 size_t aglm_matmul_scratch(size_t k)
 {
     /* A panel unpacked to a byte a weight, with its scales as floats or 16-bit pairs. */
@@ -44,11 +62,16 @@ int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flag
             "DQ and VNNI; choose auto, avx2 or c");
     memset(out, 0, sizeof(*out));
     aglm_kernels_fill_c(out);
+    aglm_kernels_fill_int8_c(out);
 #if HAVE_X86
-    if (want >= AVX2)
+    if (want >= AVX2) {
         aglm_kernels_fill_avx2(out);
-    if (want >= AVX512)
+        aglm_kernels_fill_int8_avx2(out);
+    }
+    if (want >= AVX512) {
         aglm_kernels_fill_avx512(out);
+        aglm_kernels_fill_int8_avx512(out);
+    }
 #endif
     return 0;
 }

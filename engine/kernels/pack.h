@@ -19,6 +19,7 @@
  * Parts of a panel, one after another, in this order:
  *
  *   F32 F16 BF16  [k][16 rows]
+ *   INT8    values [k/4][16][4] i8; scales [16] f32, one a row
  *   Q8_0    values [k/4][16][4] i8; scales [k/32][16] f16
  *   Q4_0    nibbles; scales [k/32][16] f16
  *   IQ4_NL  nibbles, indices of the table; scales [k/32][16] f16
@@ -53,21 +54,63 @@ size_t aglm_panel_bytes(enum aglm_dtype type, size_t k);
 void aglm_pack_panel(enum aglm_dtype type, uint8_t *dst, const void *const rows[AGLM_PANEL_ROWS],
                      size_t k);
 
-/* Where the parts of a panel begin, from its start. */
+/* Where the parts of a panel begin, from its start: high bits, scales, super-scales, mins; the
+ * values themselves are at 0. 0 where a type has no such part. */
 struct aglm_panel_parts {
-    size_t high, scales, supers; /* of Q6_K all three; of Q8_0 and Q4_0 scales */
+    size_t high, scales, supers, mins;
 };
+
+/* With a constant type this is a handful of shifts. */
+static inline struct aglm_panel_parts aglm_panel_parts(enum aglm_dtype type, size_t k)
+{
+    switch (type) {
+    case AGLM_Q8_0:
+        return (struct aglm_panel_parts){.scales = k * 16};
+    case AGLM_Q4_0:
+    case AGLM_IQ4_NL:
+    case AGLM_MXFP4:
+        return (struct aglm_panel_parts){.scales = k * 8};
+    case AGLM_Q4_1:
+        return (struct aglm_panel_parts){.scales = k * 8, .mins = k * 9};
+    case AGLM_Q5_0:
+        return (struct aglm_panel_parts){.high = k * 8, .scales = k * 10};
+    case AGLM_Q5_1:
+        return (struct aglm_panel_parts){.high = k * 8, .scales = k * 10, .mins = k * 11};
+    case AGLM_Q2_K:
+        return (struct aglm_panel_parts){.scales = k * 4, .supers = k * 5, .mins = k * 5 + k / 8};
+    case AGLM_Q3_K:
+        return (struct aglm_panel_parts){
+            .high = k * 4, .scales = k * 6, .supers = k * 6 + k / 4 * 3};
+    case AGLM_Q4_K:
+        return (struct aglm_panel_parts){
+            .scales = k * 8, .supers = k * 8 + k / 4 * 3, .mins = k * 8 + k / 8 * 7};
+    case AGLM_Q5_K:
+        return (struct aglm_panel_parts){.high = k * 8,
+                                         .scales = k * 10,
+                                         .supers = k * 10 + k / 4 * 3,
+                                         .mins = k * 10 + k / 8 * 7};
+    case AGLM_Q6_K:
+        return (struct aglm_panel_parts){.high = k * 8, .scales = k * 12, .supers = k * 13};
+    default:
+        return (struct aglm_panel_parts){0};
+    }
+}
 static inline struct aglm_panel_parts aglm_q8_0_parts(size_t k)
 {
-    return (struct aglm_panel_parts){.scales = k * 16};
+    return aglm_panel_parts(AGLM_Q8_0, k);
 }
 static inline struct aglm_panel_parts aglm_q4_0_parts(size_t k)
 {
-    return (struct aglm_panel_parts){.scales = k * 8};
+    return aglm_panel_parts(AGLM_Q4_0, k);
 }
 static inline struct aglm_panel_parts aglm_q6_k_parts(size_t k)
 {
-    return (struct aglm_panel_parts){.high = k * 8, .scales = k * 12, .supers = k * 13};
+    return aglm_panel_parts(AGLM_Q6_K, k);
 }
+
+/* INT8, made from rows quantized by aglm_int8_row: q: [16] rows of k, NULL for a row of zeros;
+ * scale: [16]. */
+void aglm_pack_int8(uint8_t *dst, const int8_t *const q[AGLM_PANEL_ROWS],
+                    const float scale[AGLM_PANEL_ROWS], size_t k);
 
 #endif
