@@ -1,0 +1,20 @@
+/* Steps that the quick and the searching encoders of the K formats share. Private to engine/quant.
+ */
+#ifndef AGLM_ENGINE_QUANT_KENCODE_H
+#define AGLM_ENGINE_QUANT_KENCODE_H
+
+#include "engine/quant/kquants.h"
+
+/* What each run of a super-block would like: x is near scale q - min. Only the first 256/run
+ * count. */
+struct aglm_kscales {
+    float scale[16], min[16];
+};
+
+/* Writes d, dmin, scale and min of b: the wishes rounded to what the format can say. */
+void aglm_k_round_scales(const struct aglm_kformat *f, struct aglm_kblock *b,
+                         const struct aglm_kscales *s);
+/* Writes b->q: for x [256] the nearest codes under b's scales. */
+void aglm_k_round_codes(const struct aglm_kformat *f, struct aglm_kblock *b, const float *x);
+
+#endif
