@@ -26,6 +26,7 @@ enum aglm_dtype {
     AGLM_Q6_K = 14,
     AGLM_IQ4_NL = 20,
     AGLM_BF16 = 30,
+    AGLM_INT8 = 38, /* in memory only, no file has it: see engine/int8.h */
     AGLM_MXFP4 = 39,
 };
 

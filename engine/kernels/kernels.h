@@ -43,16 +43,21 @@ typedef void (*aglm_matmul_fn)(float *out, size_t ld_out, const uint8_t *w,
                                const struct aglm_acts *x, size_t k, size_t n_panels,
                                size_t n_tokens, void *scratch);
 
-/* One token's attention for the query heads that share a key/value head. A cached row is head_dim
- * elements in the type's own blocks as in a file (F16, Q8_0 or Q4_0), aglm_kv_row_bytes() long. */
+/* Attention of n_tokens tokens in a row, for the query heads that share a key/value head. A cached
+ * row is head_dim elements in the type's own blocks as in a file (F16, Q8_0 or Q4_0),
+ * aglm_kv_row_bytes() long; rows count from position 0. Token t sees the n_pos + t positions up to
+ * its own, or with a window the last `window` of these. */
 struct aglm_attend {
-    float *out;       /* [n_q, head_dim] */
-    const float *q;   /* [n_q, head_dim], already scaled by 1/sqrt(head_dim) */
-    const uint8_t *k; /* [n_pos] rows of type_k */
-    const uint8_t *v; /* [n_pos] rows of type_v */
-    float *scores;    /* scratch: [n_q, n_pos rounded up to 16], then 2 * head_dim floats */
+    float *out;       /* [n_tokens] [n_q, head_dim], ld_out floats from token to token */
+    const float *q;   /* [n_tokens] [n_q, head_dim], ld_q apart, scaled by 1/sqrt(head_dim) */
+    const uint8_t *k; /* [n_pos + n_tokens - 1] rows of type_k */
+    const uint8_t *v; /* [n_pos + n_tokens - 1] rows of type_v */
+    float *scores;    /* not used: no kernel keeps a score matrix */
     size_t n_q, head_dim, n_pos;
     enum aglm_dtype type_k, type_v;
+    size_t n_tokens; /* 0 counts as 1 */
+    size_t ld_q, ld_out;
+    size_t window; /* 0: all positions */
 };
 
 /* Bytes of one cached row of head_dim elements: F16, Q8_0 or Q4_0. */
@@ -66,6 +71,10 @@ struct aglm_kernels {
      * 256 shares one scale = max|x| / 127, written for every 32. A block that holds an infinity or
      * NaN becomes q = 0, scale = NaN, so that the fault shows in the logits. Exact. */
     void (*quantize)(int8_t *q, float *scale, int16_t *sum, const float *x, size_t n, size_t block);
+    /* INT8 activations: q = clip(round(x / scale), -128, 127), halves to even; x: [n], n a multiple
+     * of 32; sum as above. scale 0: dynamic, max|x| / 127. Returns the scale used, NaN (and q = 0)
+     * when x holds an infinity or NaN. Exact. */
+    float (*quantize_int8)(int8_t *q, int16_t *sum, const float *x, size_t n, float scale);
     /* out = x / sqrt(mean(x^2) + eps) * w, all [n]. */
     void (*rmsnorm)(float *out, const float *x, const float *w, float eps, size_t n);
     /* x += y, [n]. Exact. */
@@ -80,7 +89,8 @@ struct aglm_kernels {
     /* One row of the KV cache: head_dim floats to F16, Q8_0 or Q4_0 blocks, the same bytes as the
      * type's from_float. Exact. */
     void (*kv_store)(uint8_t *dst, const float *src, size_t head_dim, enum aglm_dtype type);
-    /* out = softmax(q k^T) v, keys and values of all n_pos positions. Within a tolerance. */
+    /* out = softmax(q k^T) v over the positions that each token sees, in one pass over them. Within
+     * a tolerance of exact arithmetic; the same bits for a token alone or among others. */
     void (*attend)(const struct aglm_attend *a);
 };
 
@@ -97,6 +107,10 @@ size_t aglm_matmul_scratch(size_t k);
 void aglm_kernels_fill_c(struct aglm_kernels *k);
 void aglm_kernels_fill_avx2(struct aglm_kernels *k);
 void aglm_kernels_fill_avx512(struct aglm_kernels *k);
+/* INT8's slots of each. */
+void aglm_kernels_fill_int8_c(struct aglm_kernels *k);
+void aglm_kernels_fill_int8_avx2(struct aglm_kernels *k);
+void aglm_kernels_fill_int8_avx512(struct aglm_kernels *k);
 
 /* exp(x) as every instruction set computes it: range reduction by ln 2 in two parts, then the
  * minimax polynomial of Cephes' expf (S. Moshier); relative error < 2e-7; x is clamped to -87.3
@@ -115,5 +129,9 @@ float aglm_expf(float x);
 #define AGLM_EXP_C3 8.3334519073e-3f
 #define AGLM_EXP_C4 1.3981999507e-3f
 #define AGLM_EXP_C5 1.9875691500e-4f
+
+/* gelu(z) = z / (1 + exp(-2 sqrt(2/pi) (z + 0.044715 z^3))) */
+#define AGLM_GELU_CUBIC 0.044715f
+#define AGLM_GELU_MINUS_2_ROOT -1.59576912160573071f
 
 #endif
