@@ -1,4 +1,5 @@
-/* C reference of everything that is no matrix product, and of the table itself. */
+/* C reference of everything that is neither matrix product nor attention, and the reference table
+ * itself. */
 #include "engine/kernels/ref.h"
 
 #include <math.h>
@@ -100,45 +101,12 @@ static void to_half_c(uint16_t *dst, const float *src, size_t n)
         dst[i] = aglm_float_to_half(src[i]);
 }
 
-static void softmax(float *s, size_t n)
+static void gelu_mul_c(float *out, const float *gate, const float *up, size_t n)
 {
-    float max = s[0];
-    for (size_t i = 1; i < n; i++)
-        max = s[i] > max ? s[i] : max;
-    double sum = 0;
     for (size_t i = 0; i < n; i++) {
-        s[i] = aglm_expf(s[i] - max);
-        sum += s[i];
-    }
-    float inverse = (float)(1.0 / sum);
-    for (size_t i = 0; i < n; i++)
-        s[i] *= inverse;
-}
-
-static uint16_t half_at(const uint8_t *p, size_t i)
-{
-    uint16_t h;
-    memcpy(&h, p + i * 2, 2);
-    return h;
-}
-
-static void attend_c(const struct aglm_attend *a)
-{
-    for (size_t h = 0; h < a->n_q; h++) {
-        const float *q = a->q + h * a->head_dim;
-        float *out = a->out + h * a->head_dim;
-        for (size_t p = 0; p < a->n_pos; p++) {
-            float dot = 0;
-            for (size_t i = 0; i < a->head_dim; i++)
-                dot = fmaf(q[i], aglm_half_to_float(half_at(a->k, p * a->head_dim + i)), dot);
-            a->scores[p] = dot;
-        }
-        softmax(a->scores, a->n_pos);
-        memset(out, 0, a->head_dim * sizeof(*out));
-        for (size_t p = 0; p < a->n_pos; p++)
-            for (size_t i = 0; i < a->head_dim; i++)
-                out[i] = fmaf(a->scores[p], aglm_half_to_float(half_at(a->v, p * a->head_dim + i)),
-                              out[i]);
+        /* z/2 (1 + tanh(u)) = z / (1 + exp(-2u)) */
+        float z = gate[i], cubic = fmaf(AGLM_GELU_CUBIC * z * z, z, z);
+        out[i] = z / (1.0f + aglm_expf(AGLM_GELU_MINUS_2_ROOT * cubic)) * up[i];
     }
 }
 
@@ -148,13 +116,24 @@ void aglm_kernels_fill_c(struct aglm_kernels *k)
     k->matmul[AGLM_F32] = aglm_matmul_f32_c;
     k->matmul[AGLM_F16] = aglm_matmul_f16_c;
     k->matmul[AGLM_BF16] = aglm_matmul_bf16_c;
-    k->matmul[AGLM_Q8_0] = aglm_matmul_q8_0_c;
     k->matmul[AGLM_Q4_0] = aglm_matmul_q4_0_c;
+    k->matmul[AGLM_Q4_1] = aglm_matmul_q4_1_c;
+    k->matmul[AGLM_Q5_0] = aglm_matmul_q5_0_c;
+    k->matmul[AGLM_Q5_1] = aglm_matmul_q5_1_c;
+    k->matmul[AGLM_Q8_0] = aglm_matmul_q8_0_c;
+    k->matmul[AGLM_IQ4_NL] = aglm_matmul_iq4_nl_c;
+    k->matmul[AGLM_MXFP4] = aglm_matmul_mxfp4_c;
+    k->matmul[AGLM_Q2_K] = aglm_matmul_q2_k_c;
+    k->matmul[AGLM_Q3_K] = aglm_matmul_q3_k_c;
+    k->matmul[AGLM_Q4_K] = aglm_matmul_q4_k_c;
+    k->matmul[AGLM_Q5_K] = aglm_matmul_q5_k_c;
     k->matmul[AGLM_Q6_K] = aglm_matmul_q6_k_c;
     k->quantize = quantize_c;
     k->rmsnorm = rmsnorm_c;
     k->add = add_c;
     k->silu_mul = silu_mul_c;
     k->to_half = to_half_c;
-    k->attend = attend_c;
+    k->gelu_mul = gelu_mul_c;
+    k->kv_store = aglm_kv_store_c;
+    k->attend = aglm_attend_c;
 }

@@ -1,40 +1,12 @@
-/* Norm, quantization, activation, conversion and attention with AVX2, FMA and F16C.
+/* Norm, quantization, activation and conversion with AVX2, FMA and F16C.
  *
  * Lengths need not be a multiple of the register: what is left over goes one by one through the
  * same arithmetic.
  */
-#include "engine/kernels/x86/x86.h"
+#include "engine/kernels/x86/avx2.h"
 
-#include <immintrin.h>
 #include <math.h>
 #include <string.h>
-
-static inline __m256 exp8(__m256 x)
-{
-    /* A NaN stays: max and min return their second operand for it. */
-    x = _mm256_max_ps(_mm256_set1_ps(AGLM_EXP_LO), x);
-    x = _mm256_min_ps(_mm256_set1_ps(AGLM_EXP_HI), x);
-    __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(AGLM_EXP_LOG2E)),
-                               _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(-AGLM_EXP_LN2_HI), x);
-    r = _mm256_fmadd_ps(n, _mm256_set1_ps(-AGLM_EXP_LN2_LO), r);
-    __m256 p = _mm256_set1_ps(AGLM_EXP_C5);
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(AGLM_EXP_C4));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(AGLM_EXP_C3));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(AGLM_EXP_C2));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(AGLM_EXP_C1));
-    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(AGLM_EXP_C0));
-    p = _mm256_add_ps(_mm256_fmadd_ps(p, _mm256_mul_ps(r, r), r), _mm256_set1_ps(1.0f));
-    __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-    return _mm256_mul_ps(p, _mm256_castsi256_ps(_mm256_slli_epi32(e, 23)));
-}
-
-static inline float sum8(__m256 v)
-{
-    __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
-    return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
-}
 
 static inline __m256i max_bits(__m256i max, __m256 x)
 {
@@ -159,114 +131,21 @@ static void to_half(uint16_t *dst, const float *src, size_t n)
         dst[i] = aglm_float_to_half(src[i]);
 }
 
-static inline __m256 halves(const uint16_t *p)
+static void gelu_mul(float *out, const float *gate, const float *up, size_t n)
 {
-    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
-}
-
-/* scores[h * ld + p] = dot(q head h, key p) for n_q heads (a constant 1 … 4) from one pass over the
- * keys. */
-X86_INLINE void scores_of(float *scores, size_t ld, const float *q, const uint16_t *k, size_t dim,
-                          size_t n_pos, const unsigned n_q)
-{
-    for (size_t p = 0; p < n_pos; p++, k += dim) {
-        __m256 acc[4];
-        X86_UNROLL
-        for (unsigned h = 0; h < n_q; h++)
-            acc[h] = _mm256_setzero_ps();
-        size_t i = 0;
-        for (; i + 8 <= dim; i += 8) {
-            __m256 key = halves(k + i);
-            X86_UNROLL
-            for (unsigned h = 0; h < n_q; h++)
-                acc[h] = _mm256_fmadd_ps(key, _mm256_loadu_ps(q + h * dim + i), acc[h]);
-        }
-        X86_UNROLL
-        for (unsigned h = 0; h < n_q; h++) {
-            float dot = sum8(acc[h]);
-            for (size_t j = i; j < dim; j++)
-                dot = fmaf(q[h * dim + j], _cvtsh_ss(k[j]), dot);
-            scores[h * ld + p] = dot;
-        }
-    }
-}
-
-/* Softmax over s[n]; s is padded to a multiple of 8 with room to write. */
-static void softmax(float *s, size_t n)
-{
-    for (size_t i = n; i % 8; i++)
-        s[i] = -INFINITY;
-    __m256 m = _mm256_loadu_ps(s);
-    for (size_t i = 8; i < n; i += 8)
-        m = _mm256_max_ps(m, _mm256_loadu_ps(s + i));
-    __m128 m4 = _mm_max_ps(_mm256_castps256_ps128(m), _mm256_extractf128_ps(m, 1));
-    m4 = _mm_max_ps(m4, _mm_movehl_ps(m4, m4));
-    m4 = _mm_max_ss(m4, _mm_shuffle_ps(m4, m4, 1));
-    const __m256 max = _mm256_set1_ps(_mm_cvtss_f32(m4));
-    for (size_t i = 0; i < n; i += 8)
-        _mm256_storeu_ps(s + i, exp8(_mm256_sub_ps(_mm256_loadu_ps(s + i), max)));
-    for (size_t i = n; i % 8; i++)
-        s[i] = 0;
-    __m256 total = _mm256_setzero_ps();
-    for (size_t i = 0; i < n; i += 8)
-        total = _mm256_add_ps(total, _mm256_loadu_ps(s + i));
-    const __m256 inverse = _mm256_set1_ps(1.0f / sum8(total));
-    for (size_t i = 0; i < n; i += 8)
-        _mm256_storeu_ps(s + i, _mm256_mul_ps(_mm256_loadu_ps(s + i), inverse));
-}
-
-/* out[h * dim + i] = sum over positions of scores * values, for n_q heads (a constant 1 … 4). */
-X86_INLINE void mix_values(float *out, const float *scores, size_t ld, const uint16_t *v,
-                           size_t dim, size_t n_pos, const unsigned n_q)
-{
+    const __m256 one = _mm256_set1_ps(1.0f), factor = _mm256_set1_ps(AGLM_GELU_CUBIC);
     size_t i = 0;
-    for (; i + 16 <= dim; i += 16) {
-        __m256 acc[4][2];
-        X86_UNROLL
-        for (unsigned h = 0; h < n_q; h++)
-            acc[h][0] = acc[h][1] = _mm256_setzero_ps();
-        for (size_t p = 0; p < n_pos; p++) {
-            __m256 v0 = halves(v + p * dim + i), v1 = halves(v + p * dim + i + 8);
-            X86_UNROLL
-            for (unsigned h = 0; h < n_q; h++) {
-                __m256 s = _mm256_broadcast_ss(scores + h * ld + p);
-                acc[h][0] = _mm256_fmadd_ps(s, v0, acc[h][0]);
-                acc[h][1] = _mm256_fmadd_ps(s, v1, acc[h][1]);
-            }
-        }
-        X86_UNROLL
-        for (unsigned h = 0; h < n_q; h++) {
-            _mm256_storeu_ps(out + h * dim + i, acc[h][0]);
-            _mm256_storeu_ps(out + h * dim + i + 8, acc[h][1]);
-        }
+    for (; i + 8 <= n; i += 8) {
+        __m256 z = _mm256_loadu_ps(gate + i);
+        __m256 cubic = _mm256_fmadd_ps(_mm256_mul_ps(_mm256_mul_ps(factor, z), z), z, z);
+        __m256 e = exp8(_mm256_mul_ps(_mm256_set1_ps(AGLM_GELU_MINUS_2_ROOT), cubic));
+        __m256 gelu = _mm256_div_ps(z, _mm256_add_ps(one, e));
+        _mm256_storeu_ps(out + i, _mm256_mul_ps(gelu, _mm256_loadu_ps(up + i)));
     }
-    for (unsigned h = 0; h < n_q; h++)
-        for (size_t j = i; j < dim; j++) {
-            float sum = 0;
-            for (size_t p = 0; p < n_pos; p++)
-                sum = fmaf(scores[h * ld + p], _cvtsh_ss(v[p * dim + j]), sum);
-            out[h * dim + j] = sum;
-        }
-}
-
-X86_INLINE void attend_heads(const struct aglm_attend *a, size_t first, const unsigned n_q)
-{
-    const size_t dim = a->head_dim, ld = (a->n_pos + 15) / 16 * 16;
-    scores_of(a->scores, ld, a->q + first * dim, (const uint16_t *)(const void *)a->k, dim,
-              a->n_pos, n_q);
-    for (unsigned h = 0; h < n_q; h++)
-        softmax(a->scores + h * ld, a->n_pos);
-    mix_values(a->out + first * dim, a->scores, ld, (const uint16_t *)(const void *)a->v, dim,
-               a->n_pos, n_q);
-}
-
-static void attend(const struct aglm_attend *a)
-{
-    size_t h = 0;
-    for (; h + 4 <= a->n_q; h += 4)
-        attend_heads(a, h, 4);
-    for (; h < a->n_q; h++)
-        attend_heads(a, h, 1);
+    for (; i < n; i++) {
+        float z = gate[i], cubic = fmaf(AGLM_GELU_CUBIC * z * z, z, z);
+        out[i] = z / (1.0f + aglm_expf(AGLM_GELU_MINUS_2_ROOT * cubic)) * up[i];
+    }
 }
 
 void aglm_kernels_fill_avx2_vector(struct aglm_kernels *k)
@@ -276,5 +155,7 @@ void aglm_kernels_fill_avx2_vector(struct aglm_kernels *k)
     k->add = add;
     k->silu_mul = silu_mul;
     k->to_half = to_half;
-    k->attend = attend;
+    k->gelu_mul = gelu_mul;
+    k->kv_store = aglm_kv_store_avx2;
+    k->attend = aglm_attend_avx2;
 }
