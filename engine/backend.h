@@ -18,18 +18,20 @@ struct aglm_backend {
                 const struct aglm_model_options *options, struct aglm_model_info *info,
                 struct aglm_err *err);
     void (*weights_free)(void *weights);
-    /* Everything a session needs; options were checked. */
+    /* Everything a session needs; options were checked, cache types are set. */
     int (*open)(void **state, const struct aglm_model *model,
                 const struct aglm_session_options *options, struct aglm_err *err);
     void (*close)(void *state);
     /* Runs n <= n_ubatch tokens at positions pos … pos + n - 1. rows: NULL, or [n, n_vocab] for the
-     * logits of every position; last: NULL, or [n_vocab] for those of the last one. Cannot fail. */
-    void (*forward)(void *state, const int32_t *tokens, size_t n, size_t pos, float *rows,
-                    float *last);
+     * logits of every position; last: NULL, or [n_vocab] for those of the last one. Returns 0, or
+     * -ECANCELED: options->cancelled, polled between layers, said so; last is untouched. */
+    int (*forward)(void *state, const int32_t *tokens, size_t n, size_t pos, float *rows,
+                   float *last);
     /* The CPUs its threads may run on, read back, into buf. */
     void (*affinity)(const void *state, char *buf, size_t size);
     /* Bytes of KV cache read to decode a token at depth positions. */
-    uint64_t (*kv_bytes)(const struct aglm_model *model, size_t depth);
+    uint64_t (*kv_bytes)(const struct aglm_model *model, const struct aglm_session_options *options,
+                         size_t depth);
 };
 
 extern const struct aglm_backend aglm_backend_cpu;
@@ -41,6 +43,7 @@ struct aglm_model {
     struct aglm_hparams hp;
     struct aglm_tensors tensors;
     struct aglm_model_info info;
+    struct aglm_tokenizer *tokenizer; /* NULL until asked for */
     const struct aglm_backend *backend;
     void *weights;
 };

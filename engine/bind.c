@@ -2,6 +2,7 @@
 #include "engine/bind.h"
 
 #include "engine/dtype.h"
+#include "engine/kernels/kernels.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,16 +20,30 @@ struct binder {
     int rc; /* the first error; later calls do nothing */
 };
 
+/* "f32, f16, …": every type that the engine has, by id. */
+static const char *runnable_types(char *buf, size_t size)
+{
+    size_t n = 0;
+    buf[0] = '\0';
+    for (uint32_t id = 0; id < AGLM_MATMUL_SLOTS && n < size; id++) {
+        const struct aglm_dtype_info *info = aglm_dtype_get(id);
+        if (info)
+            n += (size_t)snprintf(buf + n, size - n, "%s%s", n ? ", " : "", info->name);
+    }
+    return buf;
+}
+
 static int check_type(struct binder *b, const struct aglm_gguf_tensor *t, enum kind kind)
 {
     const struct aglm_dtype_info *info = aglm_dtype_get(t->type);
     if (!info) {
         const char *name = aglm_dtype_foreign_name(t->type);
+        char types[256];
         return aglm_err_set(
             b->err, -ENOTSUP,
-            "%s: tensor '%s' has type %s (%u), which this engine cannot run; it runs "
-            "f32, f16, bf16, q8_0, q4_0 and q6_K",
-            aglm_gguf_path(b->file), t->name, name ? name : "unknown", t->type);
+            "%s: tensor '%s' has type %s (%u), which this engine cannot run; it runs %s",
+            aglm_gguf_path(b->file), t->name, name ? name : "unknown", t->type,
+            runnable_types(types, sizeof(types)));
     }
     if (kind == VECTOR && info->quantized)
         return aglm_err_set(b->err, -ENOTSUP,
@@ -121,8 +136,14 @@ static void bind_attention(struct binder *b, const struct aglm_hparams *hp, uint
         l->k_bias = bind_block(b, bias, VECTOR, i, "attn_k.bias", kv, 1);
         l->v_bias = bind_block(b, bias, VECTOR, i, "attn_v.bias", kv, 1);
     }
+    if (hp->arch->qk_norm) {
+        l->q_norm = bind_block(b, REQUIRED, VECTOR, i, "attn_q_norm.weight", hp->head_dim, 1);
+        l->k_norm = bind_block(b, REQUIRED, VECTOR, i, "attn_k_norm.weight", hp->head_dim, 1);
+    }
     l->attn_output = bind_block(b, REQUIRED, MATRIX, i, "attn_output.weight", q, d);
     l->attn_output_bias = bind_block(b, OPTIONAL, VECTOR, i, "attn_output.bias", d, 1);
+    if (hp->arch->post_norms)
+        l->post_attn_norm = bind_block(b, REQUIRED, VECTOR, i, "post_attention_norm.weight", d, 1);
 }
 
 static void bind_ffn(struct binder *b, const struct aglm_hparams *hp, uint32_t i,
@@ -135,6 +156,8 @@ static void bind_ffn(struct binder *b, const struct aglm_hparams *hp, uint32_t i
     l->up = bind_block(b, REQUIRED, MATRIX, i, "ffn_up.weight", d,
                        hp->arch->fused_ffn_up ? 2 * ff : ff);
     l->down = bind_block(b, REQUIRED, MATRIX, i, "ffn_down.weight", ff, d);
+    if (hp->arch->post_norms)
+        l->post_ffn_norm = bind_block(b, REQUIRED, VECTOR, i, "post_ffw_norm.weight", d, 1);
 }
 
 int aglm_tensors_bind(struct aglm_tensors *out, const struct aglm_gguf *file,
@@ -153,7 +176,8 @@ int aglm_tensors_bind(struct aglm_tensors *out, const struct aglm_gguf *file,
     t.output = bind(&b, OPTIONAL, MATRIX, "output.weight", hp->n_embd, hp->n_vocab);
     if (!t.output)
         t.output = t.token_embd;
-    t.rope_freqs = bind(&b, OPTIONAL, VECTOR, "rope_freqs.weight", hp->n_rot / 2, 1);
+    if (hp->arch->rope_freqs)
+        t.rope_freqs = bind(&b, OPTIONAL, VECTOR, "rope_freqs.weight", hp->n_rot / 2, 1);
     for (uint32_t i = 0; i < hp->n_layers && !b.rc; i++) {
         bind_attention(&b, hp, i, &t.layers[i]);
         bind_ffn(&b, hp, i, &t.layers[i]);

@@ -13,8 +13,11 @@ struct aglm_layer_tensors {
     const struct aglm_gguf_tensor *qkv, *q, *k, *v; /* rows of n_embd */
     const struct aglm_gguf_tensor *qkv_bias, *q_bias, *k_bias, *v_bias;
     const struct aglm_gguf_tensor *attn_output,
-        *attn_output_bias;                   /* [n_embd rows of n_heads * head_dim] */
-    const struct aglm_gguf_tensor *ffn_norm; /* [n_embd] */
+        *attn_output_bias;                          /* [n_embd rows of n_heads * head_dim] */
+    const struct aglm_gguf_tensor *q_norm, *k_norm; /* [head_dim] if arch->qk_norm */
+    const struct aglm_gguf_tensor *ffn_norm;        /* [n_embd] */
+    const struct aglm_gguf_tensor *post_attn_norm,
+        *post_ffn_norm; /* [n_embd] if arch->post_norms */
     const struct aglm_gguf_tensor *gate, *up, *down;
 };
 

@@ -106,6 +106,10 @@ int aglm_model_open(struct aglm_model **out, const struct aglm_model_options *op
     rc = aglm_hparams_read(&m->hp, m->file, err);
     if (rc)
         goto fail;
+    if (options->n_ctx_override)
+        rc = aglm_hparams_override_ctx(&m->hp, options->path, options->n_ctx_override, err);
+    if (rc)
+        goto fail;
     rc = aglm_tensors_bind(&m->tensors, m->file, &m->hp, err);
     if (rc)
         goto fail;
@@ -139,4 +143,9 @@ void aglm_model_close(struct aglm_model **model)
 const struct aglm_model_info *aglm_model_info(const struct aglm_model *model)
 {
     return &model->info;
+}
+
+const struct aglm_gguf *aglm_model_file(const struct aglm_model *model)
+{
+    return model->file;
 }

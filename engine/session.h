@@ -27,7 +27,8 @@ struct aglm_model_options {
     const char
         *quantize; /* NULL, or the type to re-quantize an F16/BF16/F32 file's matrices to on load */
     unsigned n_load_threads;      /* threads for repacking; >= 1 */
-    uint32_t n_ctx_override;      /* 0, or the training context to assume instead of the file's */
+    uint32_t n_ctx_override;      /* 0, or the training context to assume instead of the file's, at
+                                     most 8192 or the file's (the option --override-ctx) */
     bool (*cancelled)(void *ctx); /* polled; true stops with -ECANCELED; may be NULL */
     void *cancelled_ctx;
 };
@@ -71,7 +72,7 @@ struct aglm_session_options {
     size_t cpu_mask_bytes;
     bool cpu_strict; /* one CPU of the mask for each thread, in turn; else each thread gets the mask
                       */
-    bool (*cancelled)(void *ctx); /* polled between tokens and batches; may be NULL */
+    bool (*cancelled)(void *ctx); /* polled between batches and layers; may be NULL */
     void *cancelled_ctx;
 };
 

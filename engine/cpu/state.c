@@ -28,7 +28,7 @@ static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
     const struct aglm_hparams *hp = &s->model->hp;
     const size_t n = s->n_ubatch, q = (size_t)hp->n_heads * hp->head_dim;
     const size_t kv = (size_t)hp->n_kv_heads * hp->head_dim;
-    const size_t cache = hp->n_layers * s->n_ctx * kv, k_max = s->w->k_max;
+    const size_t cache = hp->n_layers * s->n_ctx * hp->n_kv_heads, k_max = s->w->k_max;
     size_t used = 0;
     /* Each part of a group may pad the next one's start, which is written later. */
     s->ld_qkv = padded(q + 2 * kv) + AGLM_PANEL_ROWS;
@@ -36,11 +36,13 @@ static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
     s->ld_up = padded(2 * (size_t)hp->n_ff) + AGLM_PANEL_ROWS;
     s->ld_vocab = padded(hp->n_vocab);
     s->scratch_bytes = (aglm_matmul_scratch(k_max) + ALIGN - 1) / ALIGN * ALIGN;
-    s->scores_len = hp->n_heads / hp->n_kv_heads * padded(s->n_ctx + 1);
+    s->scores_len = hp->n_heads / hp->n_kv_heads * padded(s->n_ctx + 1) + 2 * hp->head_dim;
 
-    s->k_cache = take(s, &used, cache, sizeof(*s->k_cache));
-    s->v_cache = take(s, &used, cache, sizeof(*s->v_cache));
+    s->k_cache = take(s, &used, cache, s->row_k);
+    s->v_cache = take(s, &used, cache, s->row_v);
     s->rope = take(s, &used, s->n_ctx * hp->n_rot, sizeof(*s->rope));
+    if (hp->n_window)
+        s->rope_local = take(s, &used, s->n_ctx * hp->n_rot, sizeof(*s->rope_local));
     s->x = take(s, &used, n * hp->n_embd, sizeof(float));
     s->normed = take(s, &used, n * hp->n_embd, sizeof(float));
     s->qkv = take(s, &used, n * s->ld_qkv, sizeof(float));
@@ -50,9 +52,13 @@ static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
     s->hidden = take(s, &used, n * hp->n_ff, sizeof(float));
     s->logits = take(s, &used, AGLM_LOGIT_ROWS * s->ld_vocab, sizeof(float));
     size_t acts = n > AGLM_LOGIT_ROWS ? n : AGLM_LOGIT_ROWS;
-    s->act_q = take(s, &used, acts * k_max, sizeof(*s->act_q));
-    s->act_scale = take(s, &used, acts * (k_max / 32 + 1), sizeof(float));
-    s->act_sum = take(s, &used, acts * (k_max / 16 + 1), sizeof(*s->act_sum));
+    for (unsigned i = 0; i < AGLM_ACT_SETS; i++) {
+        if (!(s->w->acts >> i & 1))
+            continue;
+        s->acts[i].q = take(s, &used, acts * k_max, sizeof(int8_t));
+        s->acts[i].scale = take(s, &used, acts * (k_max / 32 + 1), sizeof(float));
+        s->acts[i].sum = take(s, &used, acts * (k_max / 16 + 1), sizeof(int16_t));
+    }
     s->scratch = take(s, &used, threads * s->scratch_bytes, 1);
     s->scores = take(s, &used, threads * s->scores_len, sizeof(float));
     return used;
@@ -60,20 +66,25 @@ static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
 
 /* Angles in double, so that late positions are exact: pos * scale * theta^(-2i / n_rot) /
  * factor[i]. */
-static void fill_rope(struct aglm_cpu_state *s)
+static void fill_rope(const struct aglm_cpu_state *s, float *rope, float theta, float scale)
 {
-    const struct aglm_hparams *hp = &s->model->hp;
-    const size_t half = hp->n_rot / 2;
+    const size_t n_rot = s->model->hp.n_rot, half = n_rot / 2;
     for (size_t i = 0; i < half; i++) {
-        double step = pow((double)hp->rope_theta, -2.0 * (double)i / hp->n_rot);
-        step *= (double)hp->rope_freq_scale;
+        double step = pow((double)theta, -2.0 * (double)i / (double)n_rot) * (double)scale;
         if (s->w->rope_freqs)
             step /= (double)s->w->rope_freqs[i];
         for (size_t p = 0; p < s->n_ctx; p++) {
-            s->rope[(p * half + i) * 2] = (float)cos((double)p * step);
-            s->rope[(p * half + i) * 2 + 1] = (float)sin((double)p * step);
+            rope[(p * half + i) * 2] = (float)cos((double)p * step);
+            rope[(p * half + i) * 2 + 1] = (float)sin((double)p * step);
         }
     }
+}
+
+/* Bytes of one row of the cache; head_dim is a whole number of the type's blocks. */
+static size_t row_bytes(enum aglm_dtype type, size_t head_dim)
+{
+    const struct aglm_dtype_info *info = aglm_dtype_get(type);
+    return head_dim / info->block_elements * info->block_bytes;
 }
 
 static void cpu_close(void *state)
@@ -103,6 +114,12 @@ static int cpu_open(void **state, const struct aglm_model *model,
     s->w = model->weights;
     s->n_ctx = options->n_ctx;
     s->n_ubatch = options->n_ubatch;
+    s->type_k = options->type_k;
+    s->type_v = options->type_v;
+    s->row_k = row_bytes(s->type_k, model->hp.head_dim);
+    s->row_v = row_bytes(s->type_v, model->hp.head_dim);
+    s->cancelled = options->cancelled;
+    s->cancelled_ctx = options->cancelled_ctx;
     s->memory_bytes = lay_out(s, options->n_threads);
     void *p =
         mmap(NULL, s->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -119,7 +136,9 @@ static int cpu_open(void **state, const struct aglm_model *model,
     (void)madvise(p, s->memory_bytes, MADV_HUGEPAGE);
 #endif
     lay_out(s, options->n_threads);
-    fill_rope(s);
+    fill_rope(s, s->rope, model->hp.rope_theta, model->hp.rope_freq_scale);
+    if (s->rope_local)
+        fill_rope(s, s->rope_local, model->hp.rope_theta_local, 1.0f);
     rc = aglm_pool_create(&s->pool, options->n_threads, options->cpu_mask, options->cpu_mask_bytes,
                           options->cpu_strict, err);
     if (rc)
@@ -138,10 +157,16 @@ static void cpu_affinity(const void *state, char *buf, size_t size)
     aglm_pool_affinity(s->pool, buf, size);
 }
 
-static uint64_t cpu_kv_bytes(const struct aglm_model *model, size_t depth)
+static uint64_t cpu_kv_bytes(const struct aglm_model *model,
+                             const struct aglm_session_options *options, size_t depth)
 {
     const struct aglm_hparams *hp = &model->hp;
-    return (uint64_t)depth * hp->n_layers * hp->n_kv_heads * hp->head_dim * 2 * sizeof(uint16_t);
+    const uint64_t row =
+        row_bytes(options->type_k, hp->head_dim) + row_bytes(options->type_v, hp->head_dim);
+    uint64_t positions = 0; /* of all layers */
+    for (uint32_t i = 0; i < hp->n_layers; i++)
+        positions += aglm_layer_is_local(hp, i) && depth > hp->n_window ? hp->n_window : depth;
+    return positions * hp->n_kv_heads * row;
 }
 
 const struct aglm_backend aglm_backend_cpu = {

@@ -10,6 +10,13 @@
 /* Logit rows computed at a time when every position's are wanted. */
 #define AGLM_LOGIT_ROWS 16
 
+/* Activations in 8 bit, with one of the two sizes of block. NULL where no matrix takes them. */
+struct aglm_cpu_acts {
+    int8_t *q;    /* [n_ubatch, k_max] */
+    float *scale; /* [n_ubatch, k_max / 32] */
+    int16_t *sum; /* [n_ubatch, k_max / 16] */
+};
+
 struct aglm_cpu_state {
     const struct aglm_model *model;
     const struct aglm_cpu_weights *w;
@@ -18,8 +25,11 @@ struct aglm_cpu_state {
     uint8_t *memory; /* one allocation that holds all of the following */
     size_t memory_bytes;
 
-    uint16_t *k_cache, *v_cache; /* F16 [n_layers, n_kv_heads, n_ctx, head_dim] */
-    float *rope;                 /* [n_ctx, n_rot / 2, 2]: cosine, sine */
+    enum aglm_dtype type_k, type_v;
+    size_t row_k, row_v;        /* bytes of one head's keys or values at one position */
+    uint8_t *k_cache, *v_cache; /* [n_layers, n_kv_heads, n_ctx] rows */
+    float *rope;                /* [n_ctx, n_rot / 2, 2]: cosine, sine */
+    float *rope_local;          /* the same for layers with a window; NULL if there are none */
 
     float *x;      /* [n_ubatch, n_embd] the residual stream */
     float *normed; /* [n_ubatch, n_embd] */
@@ -31,9 +41,7 @@ struct aglm_cpu_state {
     float *logits; /* [AGLM_LOGIT_ROWS, ld_vocab] */
     size_t ld_qkv, ld_embd, ld_up, ld_vocab;
 
-    int8_t *act_q;    /* [n_ubatch, k_max] */
-    float *act_scale; /* [n_ubatch, k_max / 32] */
-    int16_t *act_sum; /* [n_ubatch, k_max / 16] */
+    struct aglm_cpu_acts acts[AGLM_ACT_SETS];
     uint8_t *scratch; /* [threads, scratch_bytes] for matmul */
     float *scores;    /* [threads, scores_len] for attention */
     size_t scratch_bytes, scores_len;
@@ -42,10 +50,13 @@ struct aglm_cpu_state {
     const int32_t *tokens; /* [n] */
     size_t n, pos;
     float *rows, *last;
+    bool stopped; /* by the first thread between layers; the others see it after a barrier */
+    bool (*cancelled)(void *ctx);
+    void *cancelled_ctx;
 };
 
 /* The transformer; see aglm_backend.forward. */
-void aglm_cpu_forward(void *state, const int32_t *tokens, size_t n, size_t pos, float *rows,
-                      float *last);
+int aglm_cpu_forward(void *state, const int32_t *tokens, size_t n, size_t pos, float *rows,
+                     float *last);
 
 #endif

@@ -75,6 +75,10 @@ static void plan_matrix(struct loader *l, struct aglm_matrix_group *group,
         m->n_rows += sources[i]->ne[1];
     }
     m->n_panels = (m->n_rows + ROWS - 1) / ROWS;
+    const size_t block = aglm_act_block(m->type);
+    if (block)
+        group->acts |= 1u << (block == 256 ? AGLM_ACTS_256 : AGLM_ACTS_32);
+    l->w->acts |= group->acts;
     m->offset = l->w->arena_bytes;
     l->w->arena_bytes += m->n_panels * aglm_panel_bytes(m->type, m->k);
     l->w->k_max = m->k > l->w->k_max ? m->k : l->w->k_max;
@@ -139,6 +143,10 @@ static void plan_layer(struct loader *l, struct aglm_cpu_layer *to,
     const size_t kv = (size_t)hp->n_kv_heads * hp->head_dim;
     to->attn_norm = copy_vector(l, from->attn_norm);
     to->ffn_norm = copy_vector(l, from->ffn_norm);
+    to->q_norm = copy_vector(l, from->q_norm);
+    to->k_norm = copy_vector(l, from->k_norm);
+    to->post_attn_norm = copy_vector(l, from->post_attn_norm);
+    to->post_ffn_norm = copy_vector(l, from->post_ffn_norm);
     if (from->qkv) {
         plan_group(l, &to->qkv, from->qkv, NULL, NULL);
         to->qkv.bias = copy_vector(l, from->qkv_bias);
@@ -152,6 +160,18 @@ static void plan_layer(struct loader *l, struct aglm_cpu_layer *to,
     to->out.bias = copy_vector(l, from->attn_output_bias);
     plan_group(l, &to->up, from->gate ? from->gate : from->up, from->gate ? from->up : NULL, NULL);
     plan_group(l, &to->down, from->down, NULL, NULL);
+}
+
+/* Types that the kernel table has no product for are refused before anything is packed. */
+static int check_kernels(const struct loader *l)
+{
+    for (size_t i = 0; i < l->n_jobs; i++) {
+        enum aglm_dtype type = l->jobs[i].matrix->type;
+        if (!l->w->kernels.matmul[type])
+            return aglm_err_set(l->err, -ENOTSUP, "%s: %s matrices cannot be run on this processor",
+                                l->options->path, aglm_dtype_get(type)->name);
+    }
+    return 0;
 }
 
 static int plan(struct loader *l)
@@ -168,7 +188,7 @@ static int plan(struct loader *l)
     plan_group(l, &w->output, m->tensors.output, NULL, NULL);
     w->output_norm = copy_vector(l, m->tensors.output_norm);
     w->rope_freqs = copy_vector(l, m->tensors.rope_freqs);
-    return l->rc;
+    return l->rc ? l->rc : check_kernels(l);
 }
 
 static int allocate(struct loader *l)
@@ -360,6 +380,10 @@ void aglm_cpu_weights_free(void *weights)
         struct aglm_cpu_layer *l = &w->layers[i];
         free(l->attn_norm);
         free(l->ffn_norm);
+        free(l->q_norm);
+        free(l->k_norm);
+        free(l->post_attn_norm);
+        free(l->post_ffn_norm);
         free(l->qkv.bias);
         free(l->out.bias);
     }

@@ -18,19 +18,26 @@ struct aglm_matrix {
     const uint8_t *data;
 };
 
+/* Activations in 8 bit come in two forms: blocks of 32 or of 256 share a scale. A group may need
+ * both (Q4_K beside Q5_0), or none (F16). */
+enum aglm_act_set { AGLM_ACTS_32, AGLM_ACTS_256, AGLM_ACT_SETS };
+
 /* Matrices over the same input whose outputs lie one after another: one where all types agree. */
 struct aglm_matrix_group {
     struct aglm_matrix part[3];
     unsigned n;
     size_t n_rows; /* of all parts */
+    unsigned acts; /* bits of enum aglm_act_set: the activations that its parts take */
     float *bias;   /* [n_rows] or NULL */
 };
 
 struct aglm_cpu_layer {
-    float *attn_norm, *ffn_norm;  /* [n_embd] */
-    struct aglm_matrix_group qkv; /* rows q | k | v */
-    struct aglm_matrix_group out; /* attn_output */
-    struct aglm_matrix_group up;  /* rows gate | up */
+    float *attn_norm, *ffn_norm;           /* [n_embd] */
+    float *q_norm, *k_norm;                /* [head_dim] or NULL */
+    float *post_attn_norm, *post_ffn_norm; /* [n_embd] or NULL */
+    struct aglm_matrix_group qkv;          /* rows q | k | v */
+    struct aglm_matrix_group out;          /* attn_output */
+    struct aglm_matrix_group up;           /* rows gate | up */
     struct aglm_matrix_group down;
 };
 
@@ -41,6 +48,7 @@ struct aglm_cpu_weights {
     float *rope_freqs;             /* [n_rot / 2] divisors, or NULL */
     struct aglm_matrix_group output;
     size_t n_layers, k_max; /* the longest row of any matrix */
+    unsigned acts;          /* bits of enum aglm_act_set: what any group takes */
     uint8_t *arena;
     size_t arena_bytes;
 };

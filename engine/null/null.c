@@ -59,14 +59,15 @@ static void fill(float *row, size_t n, uint32_t token, size_t pos)
     }
 }
 
-static void null_forward(void *state, const int32_t *tokens, size_t n, size_t pos, float *rows,
-                         float *last)
+static int null_forward(void *state, const int32_t *tokens, size_t n, size_t pos, float *rows,
+                        float *last)
 {
     const struct null_state *s = state;
     for (size_t i = 0; rows && i < n; i++)
         fill(rows + i * s->n_vocab, s->n_vocab, (uint32_t)tokens[i], pos + i);
     if (last)
         fill(last, s->n_vocab, (uint32_t)tokens[n - 1], pos + n - 1);
+    return 0;
 }
 
 static void null_affinity(const void *state, char *buf, size_t size)
@@ -75,9 +76,10 @@ static void null_affinity(const void *state, char *buf, size_t size)
     snprintf(buf, size, "none");
 }
 
-static uint64_t null_kv_bytes(const struct aglm_model *model, size_t depth)
+static uint64_t null_kv_bytes(const struct aglm_model *model,
+                              const struct aglm_session_options *options, size_t depth)
 {
-    (void)model, (void)depth;
+    (void)model, (void)options, (void)depth;
     return 0;
 }
 

@@ -99,9 +99,9 @@ START_TEST(names)
     ck_assert_int_eq(aglm_arch_find("qwen2")->rope, AGLM_ROPE_NEOX);
     ck_assert(aglm_arch_find("chatglm")->fused_ffn_up);
     ck_assert(!aglm_arch_find("qwen2")->fused_ffn_up);
-    ck_assert_ptr_null(aglm_arch_find("glm4"));
+    ck_assert_ptr_null(aglm_arch_find("glm"));
     ck_assert_ptr_null(aglm_arch_find(""));
-    ck_assert_str_eq(aglm_arch_names(), "chatglm, llama, qwen2");
+    ck_assert_str_eq(aglm_arch_names(), "chatglm, gemma3, glm4, llama, qwen2, qwen3");
 }
 END_TEST
 
@@ -178,7 +178,7 @@ static const struct {
     {{"general.architecture", U32, 1}, -EINVAL, "general.architecture is of type u32"},
     {{"general.architecture", TEXT, .text = "gpt2"},
      -ENOTSUP,
-     "\"gpt2\" cannot be run; those that can: chatglm, llama, qwen2"},
+     "\"gpt2\" cannot be run; those that can: chatglm, gemma3, glm4, llama, qwen2, qwen3"},
     {{"split.count", U32, 3}, -ENOTSUP, "3 parts"},
     {{"llama.expert_count", U32, 8}, -ENOTSUP, "llama.expert_count is 8"},
     {{"llama.block_count", ABSENT}, -EINVAL, "llama.block_count is missing"},
