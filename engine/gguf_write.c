@@ -115,6 +115,22 @@ void aglm_gguf_writer_string(struct aglm_gguf_writer *w, const char *key, const 
     append_string(w, &w->kv, value);
 }
 
+void aglm_gguf_writer_bool(struct aglm_gguf_writer *w, const char *key, bool value)
+{
+    append_key(w, key, AGLM_GGUF_BOOL);
+    append(w, &w->kv, &(uint8_t){value}, 1);
+}
+
+void aglm_gguf_writer_array(struct aglm_gguf_writer *w, const char *key, uint32_t type, uint64_t n,
+                            const void *packed, size_t bytes)
+{
+    append_key(w, key, AGLM_GGUF_ARRAY);
+    append_u32(w, &w->kv, type);
+    append_u64(w, &w->kv, n);
+    if (bytes)
+        append(w, &w->kv, packed, bytes);
+}
+
 /* Bytes of a tensor, or 0 with a sticky error. */
 static uint64_t declared_bytes(struct aglm_gguf_writer *w, const char *name, uint32_t type,
                                unsigned n_dims, const uint64_t *ne)

@@ -25,6 +25,11 @@ void aglm_gguf_writer_destroy(struct aglm_gguf_writer **writer);
 void aglm_gguf_writer_u32(struct aglm_gguf_writer *w, const char *key, uint32_t value);
 void aglm_gguf_writer_f32(struct aglm_gguf_writer *w, const char *key, float value);
 void aglm_gguf_writer_string(struct aglm_gguf_writer *w, const char *key, const char *value);
+void aglm_gguf_writer_bool(struct aglm_gguf_writer *w, const char *key, bool value);
+/* An array of n elements of a type of enum aglm_gguf_vtype (no arrays in arrays), packed as files
+ * have them: numbers little-endian without gaps, strings as u64 length and bytes each. */
+void aglm_gguf_writer_array(struct aglm_gguf_writer *w, const char *key, uint32_t type, uint64_t n,
+                            const void *packed, size_t bytes);
 void aglm_gguf_writer_tensor(struct aglm_gguf_writer *w, const char *name, enum aglm_dtype type,
                              unsigned n_dims, const uint64_t *ne);
 /* Total size in bytes that the finished file will have; valid after the last declaration. */
