@@ -35,6 +35,9 @@ const struct aglm_tokenizer_info *aglm_tokenizer_info(const struct aglm_tokenize
 enum aglm_tokenize_flags {
     AGLM_TOKENIZE_MARKS = 1,   /* add BOS and EOS where the file asks for them */
     AGLM_TOKENIZE_SPECIAL = 2, /* control tokens written out in the text become their ids */
+    AGLM_TOKENIZE_RAW = 4,     /* byte-level BPE: bytes that are no UTF-8 stay themselves, so that
+                                  decoding gives them back; without it each becomes U+FFFD, as
+                                  models were trained */
 };
 
 /* Token ids, owned by the caller: init with {0}, grown as needed, freed with aglm_tokens_finish. */
