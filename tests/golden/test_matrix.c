@@ -1,0 +1,273 @@
+/* Every architecture with every tensor type, and every pair of cache types, against llama.cpp.
+ *
+ * Inputs: matrix.txt and matrix.f32 of this folder (see README.md); the model files are made here,
+ * from their descriptions. Every case runs with every instruction set that the machine has; "c"
+ * must always be there. With AGLM_MATRIX_TABLE set in the environment a table of all NMSE is
+ * printed instead, and nothing is judged.
+ */
+#include "engine/session.h"
+#include "tests/golden/cases.h"
+#include "tests/golden/matrix.h"
+
+#include <check.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_CASES = 512, KEPT = MATRIX_ROWS * MATRIX_VOCAB };
+
+static struct {
+    double limit;
+    uint64_t digest;
+    float rows[KEPT]; /* llama.cpp's logits */
+} references[MAX_CASES];
+
+static const char *const isas[] = {"c", "avx2", "avx512"};
+enum { N_ISAS = sizeof(isas) / sizeof(isas[0]) };
+
+/* ---- the committed answers ---- */
+
+static bool bad_line(size_t i, const char *line)
+{
+    fprintf(stderr, "matrix.txt: line of case %zu is not what it must be: %s", i, line);
+    return false;
+}
+
+static bool read_lines(FILE *text, FILE *data)
+{
+    char line[256];
+    size_t i = 0;
+    while (fgets(line, sizeof(line), text)) {
+        struct matrix_case c;
+        char name[48];
+        if (line[0] == '#')
+            continue;
+        if (i == matrix_count())
+            return bad_line(i, line);
+        matrix_describe(&c, i);
+        if (sscanf(line, "%47[^\t]\t%lf\t%" SCNx64, name, &references[i].limit,
+                   &references[i].digest) != 3 ||
+            strcmp(name, c.name) != 0)
+            return bad_line(i, line);
+        if (fread(references[i].rows, sizeof(float), KEPT, data) != KEPT)
+            return bad_line(i, "matrix.f32 is too short\n");
+        i++;
+    }
+    return (i == matrix_count() && fgetc(data) == EOF) || bad_line(i, "missing, or more data\n");
+}
+
+static bool read_references(void)
+{
+    FILE *text = fopen(AGLM_GOLDEN_DIR "/matrix.txt", "r");
+    FILE *data = fopen(AGLM_GOLDEN_DIR "/matrix.f32", "rb");
+    bool ok = text && data && matrix_count() <= MAX_CASES;
+    if (!ok)
+        perror(AGLM_GOLDEN_DIR "/matrix.txt or matrix.f32");
+    ok = ok && read_lines(text, data);
+    if (text)
+        fclose(text);
+    if (data)
+        fclose(data);
+    return ok;
+}
+
+/* ---- running ---- */
+
+/* A model file on disk, removed by close_file; its digest. */
+struct model_file {
+    char path[512];
+    uint64_t digest;
+};
+
+static void make_file(struct model_file *file, const struct matrix_case *c)
+{
+    const char *folder = getenv("TMPDIR");
+    size_t size;
+    uint8_t *bytes = matrix_model(c, &size);
+    snprintf(file->path, sizeof(file->path), "%s/aglm-matrix-XXXXXX", folder ? folder : "/tmp");
+    int fd = mkstemp(file->path);
+    ck_assert_msg(fd >= 0, "%s: %s", file->path, strerror(errno));
+    ck_assert_int_eq(write(fd, bytes, size), (ssize_t)size);
+    ck_assert_int_eq(close(fd), 0);
+    file->digest = matrix_digest(bytes, size);
+    free(bytes);
+}
+
+static void close_file(struct model_file *file)
+{
+    unlink(file->path);
+}
+
+/* NULL if the machine lacks the instruction set; any other failure fails the test. */
+static struct aglm_model *open_model(const struct matrix_case *c, const char *path, const char *isa)
+{
+    struct aglm_model_options options = {
+        .path = path, .backend = "cpu", .isa = isa, .n_load_threads = 1};
+    struct aglm_model *model = NULL;
+    struct aglm_err err = {0};
+    int r = aglm_model_open(&model, &options, &err);
+    if (r == -ENOTSUP && strcmp(isa, "c") != 0)
+        return NULL;
+    ck_assert_msg(r == 0, "%s, isa %s: %s", c->name, isa, err.msg);
+    ck_assert_str_eq(aglm_model_info(model)->isa, isa);
+    ck_assert_str_eq(aglm_model_info(model)->arch, c->arch);
+    ck_assert_uint_eq(aglm_model_info(model)->n_vocab, MATRIX_VOCAB);
+    return model;
+}
+
+static struct aglm_session *open_session(const struct matrix_case *c, struct aglm_model *model)
+{
+    struct aglm_session_options options = {.n_ctx = MATRIX_TOKENS,
+                                           .n_batch = MATRIX_TOKENS,
+                                           .n_ubatch = MATRIX_TOKENS,
+                                           .n_threads = 1,
+                                           .type_k = c->type_k,
+                                           .type_v = c->type_v};
+    struct aglm_session *session = NULL;
+    struct aglm_err err = {0};
+    int r = aglm_session_open(&session, model, &options, &err);
+    ck_assert_msg(r == 0, "%s: %s", c->name, err.msg);
+    return session;
+}
+
+/* All tokens at once; the kept rows: [MATRIX_ROWS, MATRIX_VOCAB]. */
+static void eval(const struct matrix_case *c, struct aglm_model *model, float kept[static KEPT])
+{
+    static float rows[MATRIX_TOKENS * MATRIX_VOCAB];
+    struct aglm_err err = {0};
+    struct aglm_session *session = open_session(c, model);
+    int r = aglm_session_eval(session, c->tokens, MATRIX_TOKENS, rows, &err);
+    ck_assert_msg(r == 0, "%s: %s", c->name, err.msg);
+    for (size_t i = 0; i < MATRIX_ROWS; i++)
+        memcpy(kept + i * MATRIX_VOCAB, rows + matrix_position(i) * MATRIX_VOCAB,
+               MATRIX_VOCAB * sizeof(*kept));
+    aglm_session_close(&session);
+}
+
+/* The same, token by token. */
+static void decode(const struct matrix_case *c, struct aglm_model *model, float kept[static KEPT])
+{
+    struct aglm_session *session = open_session(c, model);
+    for (size_t t = 0, row = 0; t < MATRIX_TOKENS; t++) {
+        struct aglm_err err = {0};
+        int r = aglm_session_decode(session, c->tokens[t], &err);
+        ck_assert_msg(r == 0, "%s: %s", c->name, err.msg);
+        if (t == matrix_position(row))
+            memcpy(kept + row++ * MATRIX_VOCAB, aglm_session_logits(session),
+                   MATRIX_VOCAB * sizeof(*kept));
+    }
+    aglm_session_close(&session);
+}
+
+static void judge(const struct matrix_case *c, size_t i, const char *isa, const char *what,
+                  const float *kept)
+{
+    double nmse = golden_nmse(kept, references[i].rows, KEPT);
+    ck_assert_msg(nmse <= references[i].limit, "%s, isa %s, %s: NMSE %.3g, allowed %.3g", c->name,
+                  isa, what, nmse, references[i].limit);
+}
+
+START_TEST(agrees_with_llama_cpp)
+{
+    struct matrix_case c;
+    struct model_file file;
+    float kept[KEPT];
+    size_t i = (size_t)_i;
+    matrix_describe(&c, i);
+    make_file(&file, &c);
+    ck_assert_msg(file.digest == references[i].digest,
+                  "%s: the generator makes another file than llama.cpp saw (digest %016" PRIx64 ", "
+                  "matrix.txt says %016" PRIx64 "); make the references anew, see README.md",
+                  c.name, file.digest, references[i].digest);
+    for (size_t k = 0; k < N_ISAS; k++) {
+        struct aglm_model *model = open_model(&c, file.path, isas[k]);
+        if (!model)
+            continue;
+        eval(&c, model, kept);
+        judge(&c, i, isas[k], "eval", kept);
+        if (c.cache || strcmp(c.type, "f32") == 0) {
+            decode(&c, model, kept);
+            judge(&c, i, isas[k], "decode", kept);
+        }
+        aglm_model_close(&model);
+    }
+    close_file(&file);
+}
+END_TEST
+
+/* Another case's answer must not pass: the test can tell. */
+START_TEST(another_models_logits_fail)
+{
+    for (size_t i = 0; i < matrix_count(); i++) {
+        size_t j = (i + 1) % matrix_count();
+        double nmse = golden_nmse(references[j].rows, references[i].rows, KEPT);
+        ck_assert_msg(nmse > 10 * references[i].limit, "case %zu passes for case %zu", j, i);
+    }
+}
+END_TEST
+
+/* ---- the table ---- */
+
+/* One cell; NaN where the machine lacks the instruction set. */
+static double measure(size_t i, const char *isa)
+{
+    struct matrix_case c;
+    struct model_file file;
+    float kept[KEPT];
+    double nmse = NAN;
+    matrix_describe(&c, i);
+    make_file(&file, &c);
+    struct aglm_model *model = open_model(&c, file.path, isa);
+    if (model) {
+        eval(&c, model, kept);
+        nmse = golden_nmse(kept, references[i].rows, KEPT);
+    }
+    aglm_model_close(&model);
+    close_file(&file);
+    return nmse;
+}
+
+START_TEST(print_table)
+{
+    for (size_t k = 0; k < N_ISAS; k++) {
+        char group[24] = "";
+        printf("isa %s\n", isas[k]);
+        for (size_t i = 0; i < matrix_count(); i++) {
+            struct matrix_case c;
+            matrix_describe(&c, i);
+            if (strcmp(group, c.group) != 0) {
+                snprintf(group, sizeof(group), "%s", c.group);
+                printf("%s\n", group);
+            }
+            printf("  %-14s %.1e  allowed %.0e\n", c.type, measure(i, isas[k]),
+                   references[i].limit);
+            fflush(stdout);
+        }
+    }
+}
+END_TEST
+
+int main(void)
+{
+    if (!read_references())
+        return EXIT_FAILURE;
+    Suite *suite = suite_create("matrix");
+    TCase *tc = tcase_create("matrix");
+    tcase_set_timeout(tc, 120);
+    if (getenv("AGLM_MATRIX_TABLE")) {
+        tcase_add_test(tc, print_table);
+    } else {
+        tcase_add_loop_test(tc, agrees_with_llama_cpp, 0, (int)matrix_count());
+        tcase_add_test(tc, another_models_logits_fail);
+    }
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
