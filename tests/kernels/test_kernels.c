@@ -1,9 +1,9 @@
 /* Every kernel but the matrix products (test_matmul.c), of every instruction set, against the C
  * reference, on ragged sizes, with guard bytes around outputs.
  *
- * Quantization, conversion, add and SiLU must be equal bit for bit; the norm and attention within a
- * tolerance. AVX-512 runs for real where the CPU has it and always under
- * emulation (SIMDe), if that was built in.
+ * Quantization, conversion, add, SiLU and GELU must be equal bit for bit; the norm and attention
+ * within a tolerance. AVX-512 runs for real where the CPU has it and always under emulation
+ * (SIMDe), if that was built in.
  */
 #include "engine/kernels/kernels.h"
 #include "probes/isa.h"
@@ -112,6 +112,10 @@ START_TEST(test_elementwise_exact)
         reference.silu_mul(out[0], a, b, n);
         tables[t].k.silu_mul(out[1], a, b, n);
         ck_assert_mem_eq(out[0], out[1], sizeof(out[0]));
+        memset(out, 0x55, sizeof(out));
+        reference.gelu_mul(out[0], a, b, n);
+        tables[t].k.gelu_mul(out[1], a, b, n);
+        ck_assert_mem_eq(out[0], out[1], sizeof(out[0]));
         memset(half, 0x55, sizeof(half));
         reference.to_half(half[0], b, n);
         tables[t].k.to_half(half[1], b, n);
@@ -128,6 +132,11 @@ START_TEST(test_elementwise_exact)
         reference.silu_mul(out[0], a + i, b + i, 1);
         ck_assert_msg(fabs(out[0][0] - silu) <= 1e-6 * fabs(silu) + 1e-30, "silu(%g)",
                       (double)a[i]);
+        const double z = a[i], u = sqrt(2 / acos(-1.0)) * (z + 0.044715 * z * z * z);
+        reference.gelu_mul(out[0], a + i, b + i, 1);
+        /* 1 + tanh(u) loses its digits where it is small; 2 / (1 + exp(-2u)) does not. */
+        const double gelu = z / (1 + exp(-2 * u)) * (double)b[i];
+        ck_assert_msg(fabs(out[0][0] - gelu) <= 2e-5 * fabs(gelu) + 1e-30, "gelu(%g)", z);
     }
 }
 END_TEST
