@@ -32,14 +32,18 @@ enum aglm_dtype {
 
 struct aglm_dtype_info {
     enum aglm_dtype type;
-    const char *name; /* as llama.cpp prints it: "f32" "f16" "q4_0" "q8_0" "q6_K" "bf16" */
+    const char *name; /* as llama.cpp prints it: "f32" "q4_0" "q6_K" "iq4_nl" */
     unsigned block_elements;
     unsigned block_bytes;
     bool quantized;
     /* dst: [n] floats; src: n/block_elements blocks. */
     void (*to_float)(float *dst, const void *src, size_t n);
-    /* dst: n/block_elements blocks; src: [n] floats, finite. Deterministic. */
+    /* dst: n/block_elements blocks; src: [n] floats. The plain formula, quick: caches and synthetic
+     * weights go through it. Deterministic; what is not finite gives defined output. */
     void (*from_float)(void *dst, const float *src, size_t n);
+    /* The same with scales searched for the least squared error, tens of times slower: for weights
+     * that people keep. Equal to from_float where there is nothing to search. */
+    void (*quantize_row)(void *dst, const float *src, size_t n);
 };
 
 /* The description of a type by its GGUF id, or NULL if the engine does not know it. */

@@ -29,9 +29,10 @@ enum {
     AGLM_Q6_K_BYTES = 210,
 };
 
-#define AGLM_DECLARE_BLOCKS(type)                                       \
-    void aglm_##type##_to_float(float *dst, const void *src, size_t n); \
-    void aglm_##type##_from_float(void *dst, const float *src, size_t n);
+#define AGLM_DECLARE_BLOCKS(type)                                         \
+    void aglm_##type##_to_float(float *dst, const void *src, size_t n);   \
+    void aglm_##type##_from_float(void *dst, const float *src, size_t n); \
+    void aglm_##type##_quantize_row(void *dst, const float *src, size_t n);
 AGLM_DECLARE_BLOCKS(q8_0)
 AGLM_DECLARE_BLOCKS(q4_0)
 AGLM_DECLARE_BLOCKS(q4_1)
@@ -45,6 +46,7 @@ AGLM_DECLARE_BLOCKS(q4_k)
 AGLM_DECLARE_BLOCKS(q5_k)
 AGLM_DECLARE_BLOCKS(q6_k)
 #undef AGLM_DECLARE_BLOCKS
+/* There is no aglm_q8_0_quantize_row: the plain formula leaves nothing worth a search. */
 
 /* The values of IQ4_NL's sixteen codes, ascending; and of MXFP4's, doubled to be whole. */
 extern const int8_t aglm_iq4_nl_values[16];
@@ -90,6 +92,20 @@ static inline int aglm_nearest_code(float v, int low, int high)
 static inline float aglm_magnitude(float v)
 {
     return v < 0 ? -v : v;
+}
+
+/* Of x [n] the value of largest magnitude, with its sign; NaN is passed over. */
+static inline float aglm_extreme(const float *x, size_t n)
+{
+    float amax = 0.0f, max = 0.0f;
+    for (size_t j = 0; j < n; j++) {
+        float a = aglm_magnitude(x[j]);
+        if (a > amax) {
+            amax = a;
+            max = x[j];
+        }
+    }
+    return max;
 }
 
 /* 1/v, or 0 where v is 0 or so small that 1/v is infinite. */

@@ -6,6 +6,7 @@
  * j + 16 in its high nibble. Q8_0: 32 signed bytes.
  */
 #include "engine/quant/blocks.h"
+#include "engine/quant/nibbles.h"
 
 #include <string.h>
 
@@ -38,55 +39,6 @@ void aglm_q8_0_from_float(void *dst, const float *src, size_t n)
     }
 }
 
-/* ---- nibbles ---- */
-
-static void store_nibbles(uint8_t *dst, const uint8_t code[32])
-{
-    for (size_t j = 0; j < 16; j++)
-        dst[j] = (uint8_t)((code[j] & 15) | (code[j + 16] & 15) << 4);
-}
-
-static void load_nibbles(uint8_t code[32], const uint8_t *src)
-{
-    for (size_t j = 0; j < 16; j++) {
-        code[j] = src[j] & 15;
-        code[j + 16] = src[j] >> 4;
-    }
-}
-
-/* The fifth bits in front of the nibbles: 32 bits, bit j for element j. */
-static void store_fives(uint8_t *dst, const uint8_t code[32])
-{
-    uint32_t high = 0;
-    for (size_t j = 0; j < 32; j++)
-        high |= (uint32_t)(code[j] >> 4 & 1) << j;
-    memcpy(dst, &high, sizeof(high));
-    store_nibbles(dst + 4, code);
-}
-
-static void load_fives(uint8_t code[32], const uint8_t *src)
-{
-    uint32_t high;
-    memcpy(&high, src, sizeof(high));
-    load_nibbles(code, src + 4);
-    for (size_t j = 0; j < 32; j++)
-        code[j] = (uint8_t)(code[j] | (high >> j & 1) << 4);
-}
-
-/* The value of largest magnitude, with its sign; NaN is passed over. */
-static float extreme(const float *x)
-{
-    float amax = 0.0f, max = 0.0f;
-    for (size_t j = 0; j < 32; j++) {
-        float a = aglm_magnitude(x[j]);
-        if (a > amax) {
-            amax = a;
-            max = x[j];
-        }
-    }
-    return max;
-}
-
 /* ---- Q4_0, Q5_0: x = d (q - half), half 8 or 16 ---- */
 
 void aglm_q4_0_to_float(float *dst, const void *src, size_t n)
@@ -107,7 +59,7 @@ void aglm_q5_0_to_float(float *dst, const void *src, size_t n)
     for (size_t i = 0; i < n; i += 32, block += AGLM_Q5_0_BYTES) {
         float d = aglm_half_to_float(aglm_load16(block));
         uint8_t code[32];
-        load_fives(code, block + 2);
+        aglm_load_fives(code, block + 2);
         for (size_t j = 0; j < 32; j++)
             dst[i + j] = d * (float)(code[j] - 16);
     }
@@ -116,7 +68,7 @@ void aglm_q5_0_to_float(float *dst, const void *src, size_t n)
 /* The value of largest magnitude becomes -half exactly, so that all codes are used. Returns d. */
 static float plain_symmetric(uint8_t code[32], const float *x, int half)
 {
-    float d = extreme(x) / (float)-half;
+    float d = aglm_extreme(x, 32) / (float)-half;
     float inverse = d != 0 ? 1.0f / d : 0.0f, limit = (float)half;
     for (size_t j = 0; j < 32; j++) {
         int q = (int)(aglm_bounded(x[j] * inverse, -limit, limit) + limit + 0.5f);
@@ -131,7 +83,7 @@ void aglm_q4_0_from_float(void *dst, const float *src, size_t n)
     for (size_t i = 0; i < n; i += 32, block += AGLM_Q4_0_BYTES) {
         uint8_t code[32];
         aglm_store16(block, aglm_float_to_half(plain_symmetric(code, src + i, 8)));
-        store_nibbles(block + 2, code);
+        aglm_store_nibbles(block + 2, code);
     }
 }
 
@@ -141,7 +93,7 @@ void aglm_q5_0_from_float(void *dst, const float *src, size_t n)
     for (size_t i = 0; i < n; i += 32, block += AGLM_Q5_0_BYTES) {
         uint8_t code[32];
         aglm_store16(block, aglm_scale_to_half(plain_symmetric(code, src + i, 16)));
-        store_fives(block + 2, code);
+        aglm_store_fives(block + 2, code);
     }
 }
 
@@ -154,7 +106,7 @@ void aglm_q4_1_to_float(float *dst, const void *src, size_t n)
         float d = aglm_half_to_float(aglm_load16(block));
         float m = aglm_half_to_float(aglm_load16(block + 2));
         uint8_t code[32];
-        load_nibbles(code, block + 4);
+        aglm_load_nibbles(code, block + 4);
         for (size_t j = 0; j < 32; j++)
             dst[i + j] = d * (float)code[j] + m;
     }
@@ -167,7 +119,7 @@ void aglm_q5_1_to_float(float *dst, const void *src, size_t n)
         float d = aglm_half_to_float(aglm_load16(block));
         float m = aglm_half_to_float(aglm_load16(block + 2));
         uint8_t code[32];
-        load_fives(code, block + 4);
+        aglm_load_fives(code, block + 4);
         for (size_t j = 0; j < 32; j++)
             dst[i + j] = d * (float)code[j] + m;
     }
@@ -195,7 +147,7 @@ void aglm_q4_1_from_float(void *dst, const float *src, size_t n)
     for (size_t i = 0; i < n; i += 32, block += AGLM_Q4_1_BYTES) {
         uint8_t code[32];
         plain_from_minimum(block, code, src + i, 15);
-        store_nibbles(block + 4, code);
+        aglm_store_nibbles(block + 4, code);
     }
 }
 
@@ -205,7 +157,7 @@ void aglm_q5_1_from_float(void *dst, const float *src, size_t n)
     for (size_t i = 0; i < n; i += 32, block += AGLM_Q5_1_BYTES) {
         uint8_t code[32];
         plain_from_minimum(block, code, src + i, 31);
-        store_fives(block + 4, code);
+        aglm_store_fives(block + 4, code);
     }
 }
 
@@ -248,18 +200,39 @@ void aglm_mxfp4_to_float(float *dst, const void *src, size_t n)
     }
 }
 
-/* The code whose value is nearest, v not NaN: the count of the middles between neighbours that lie
- * below it. */
-static uint8_t nearest_iq4_nl(float v)
+/* Middles between neighbouring values are multiples of a half, so the code is constant between two
+ * multiples; entry i is for v in [i/2 - 128, i/2 - 127.5). */
+static const uint8_t iq4_nl_codes[513] = {
+    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+    0,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,
+    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  2,  2,  2,
+    2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,
+    2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  2,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,
+    3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  3,  4,  4,
+    4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,  4,
+    4,  4,  4,  4,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,  5,
+    5,  5,  5,  5,  5,  5,  5,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,  6,
+    6,  6,  6,  6,  6,  6,  6,  6,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,  7,
+    7,  7,  7,  7,  7,  7,  7,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,  8,
+    8,  8,  8,  8,  8,  8,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,
+    9,  9,  9,  9,  9,  9,  10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    10, 10, 10, 10, 10, 10, 10, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11,
+    11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 11, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12,
+    12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 13, 13, 13, 13, 13, 13,
+    13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13, 13,
+    13, 13, 13, 13, 13, 13, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14,
+    14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14, 14,
+    14, 14, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,
+    15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15,
+    15, 15, 15, 15, 15, 15, 15, 15, 15,
+};
+
+uint8_t aglm_nearest_iq4_nl(float v)
 {
-    unsigned code = 0;
-    for (unsigned i = 0; i < 15; i++)
-        code += 2.0f * v > (float)(aglm_iq4_nl_values[i] + aglm_iq4_nl_values[i + 1]);
-    return (uint8_t)code;
+    return iq4_nl_codes[(unsigned)((v + 128.0f) * 2.0f)];
 }
 
-/* v in units of the doubled values. */
-static uint8_t nearest_mxfp4(float v)
+uint8_t aglm_nearest_mxfp4(float v)
 {
     float a = 2.0f * aglm_magnitude(v);
     unsigned code = 0;
@@ -272,30 +245,35 @@ void aglm_iq4_nl_from_float(void *dst, const float *src, size_t n)
 {
     uint8_t *block = dst;
     for (size_t i = 0; i < n; i += 32, block += AGLM_IQ4_NL_BYTES) {
-        float d = extreme(src + i) / -127.0f, inverse = aglm_inverse(d);
+        float d = aglm_extreme(src + i, 32) / -127.0f, inverse = aglm_inverse(d);
         uint8_t code[32];
         for (size_t j = 0; j < 32; j++)
-            code[j] = nearest_iq4_nl(aglm_bounded(src[i + j] * inverse, -128.0f, 128.0f));
+            code[j] = aglm_nearest_iq4_nl(aglm_bounded(src[i + j] * inverse, -128.0f, 128.0f));
         aglm_store16(block, aglm_scale_to_half(d));
-        store_nibbles(block + 2, code);
+        aglm_store_nibbles(block + 2, code);
     }
 }
 
-/* The scale of the OCP microscaling specification: the largest power of two not above the largest
- * magnitude, less the largest exponent of the elements, 2. */
+/* The largest power of two not above the largest magnitude, less the largest exponent of the
+ * elements, 2. */
+uint8_t aglm_mxfp4_plain_exponent(float extreme)
+{
+    float max = aglm_magnitude(extreme);
+    uint32_t bits;
+    memcpy(&bits, &max, sizeof(bits));
+    int e = (int)(bits >> 23) - 2;
+    return (uint8_t)(e < 0 ? 0 : e);
+}
+
 void aglm_mxfp4_from_float(void *dst, const float *src, size_t n)
 {
     uint8_t *block = dst;
     for (size_t i = 0; i < n; i += 32, block += AGLM_MXFP4_BYTES) {
-        float max = aglm_magnitude(extreme(src + i));
-        uint32_t bits;
-        memcpy(&bits, &max, sizeof(bits));
-        int e = (int)(bits >> 23) - 2;
-        block[0] = (uint8_t)(e < 0 ? 0 : e);
+        block[0] = aglm_mxfp4_plain_exponent(aglm_extreme(src + i, 32));
         float inverse = aglm_inverse(aglm_mxfp4_half_scale(block[0]));
         uint8_t code[32];
         for (size_t j = 0; j < 32; j++)
-            code[j] = nearest_mxfp4(aglm_bounded(src[i + j] * inverse, -12.0f, 12.0f));
-        store_nibbles(block + 1, code);
+            code[j] = aglm_nearest_mxfp4(aglm_bounded(src[i + j] * inverse, -12.0f, 12.0f));
+        aglm_store_nibbles(block + 1, code);
     }
 }

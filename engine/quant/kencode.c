@@ -7,26 +7,13 @@
 #include "engine/quant/kencode.h"
 #include "engine/quant/blocks.h"
 
-static float extreme(const float *x, unsigned n)
-{
-    float amax = 0.0f, max = 0.0f;
-    for (unsigned j = 0; j < n; j++) {
-        float a = aglm_magnitude(x[j]);
-        if (a > amax) {
-            amax = a;
-            max = x[j];
-        }
-    }
-    return max;
-}
-
 /* The scale s (either sign) whose rounding of x[16] to s q, q in [-32, 31], has a small squared
  * error. For each trial of the inverse scale the codes are rounded and the best s for those codes
  * is sum(xq)/sum(qq), which takes sum(xq)^2/sum(qq) off the error; the trial that takes most off
  * wins. */
 static float q6_k_short_search(const float *x)
 {
-    float max = extreme(x, 16);
+    float max = aglm_extreme(x, 16);
     if (!(aglm_magnitude(max) > 1e-30f && aglm_magnitude(max) < 1e30f))
         return 0.0f;
 
@@ -48,14 +35,13 @@ static float q6_k_short_search(const float *x)
     return best_scale;
 }
 
-/* Fills s->scale and, for formats that have them, s->min (what is subtracted, not below 0). */
-static void plain_scales(const struct aglm_kformat *f, struct aglm_kscales *s, const float *x)
+void aglm_k_plain_scales(const struct aglm_kformat *f, struct aglm_kscales *s, const float *x)
 {
     for (unsigned r = 0; r < 256 / f->run; r++, x += f->run) {
         s->min[r] = 0.0f;
         if (!f->min_high) {
-            s->scale[r] =
-                f->type == AGLM_Q6_K ? q6_k_short_search(x) : extreme(x, f->run) / (float)f->q_low;
+            s->scale[r] = f->type == AGLM_Q6_K ? q6_k_short_search(x)
+                                               : aglm_extreme(x, f->run) / (float)f->q_low;
             continue;
         }
         float min = 0.0f, max = 0.0f;
@@ -73,7 +59,7 @@ void aglm_k_round_scales(const struct aglm_kformat *f, struct aglm_kblock *b,
 {
     unsigned runs = 256 / f->run;
     /* Symmetric formats: the largest scale becomes the lowest code, which is the farthest. */
-    float largest = extreme(s->scale, runs), largest_min = extreme(s->min, runs);
+    float largest = aglm_extreme(s->scale, runs), largest_min = aglm_extreme(s->min, runs);
     float far_code = (float)(f->min_high ? f->scale_high : f->scale_low);
     b->d = aglm_scale_to_half(largest / far_code);
     b->dmin = f->min_high ? aglm_scale_to_half(largest_min / (float)f->min_high) : 0;
@@ -101,7 +87,7 @@ static void from_float(const struct aglm_kformat *f, uint8_t *block, const float
     for (size_t i = 0; i < n; i += 256, block += f->bytes) {
         struct aglm_kscales s;
         struct aglm_kblock b;
-        plain_scales(f, &s, src + i);
+        aglm_k_plain_scales(f, &s, src + i);
         aglm_k_round_scales(f, &b, &s);
         aglm_k_round_codes(f, &b, src + i);
         f->pack(block, &b);

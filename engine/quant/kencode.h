@@ -11,6 +11,8 @@ struct aglm_kscales {
     float scale[16], min[16];
 };
 
+/* Scales from the extremes of each run of x [256]; minima are what is subtracted, not below 0. */
+void aglm_k_plain_scales(const struct aglm_kformat *f, struct aglm_kscales *s, const float *x);
 /* Writes d, dmin, scale and min of b: the wishes rounded to what the format can say. */
 void aglm_k_round_scales(const struct aglm_kformat *f, struct aglm_kblock *b,
                          const struct aglm_kscales *s);
