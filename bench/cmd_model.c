@@ -72,8 +72,11 @@ static uint64_t preset_parameters(const struct aglm_preset *p)
 {
     const uint64_t q = (uint64_t)p->n_heads * p->head_dim,
                    kv = (uint64_t)p->n_kv_heads * p->head_dim;
+    const struct aglm_arch *arch = aglm_arch_find(p->arch);
     uint64_t layer = 2 * (uint64_t)p->n_embd * (q + kv) + 3 * (uint64_t)p->n_embd * p->n_ff +
-                     2 * (uint64_t)p->n_embd + (p->qkv_bias ? q + 2 * kv : 0);
+                     (arch->post_norms ? 4 : 2) * (uint64_t)p->n_embd +
+                     (arch->qk_norm ? 2 * (uint64_t)p->head_dim : 0) +
+                     (p->qkv_bias ? q + 2 * kv : 0);
     return layer * p->n_layers + (uint64_t)p->n_embd * p->n_vocab * (p->tied ? 1 : 2) + p->n_embd;
 }
 

@@ -5,10 +5,13 @@
  * stay of order 1 through any number of layers. Refused: a folder without the space for the file.
  */
 #include "engine/synth.h"
+
+#include "engine/arch.h"
 #include "engine/gguf_write.h"
 #include "engine/pool.h"
 #include "engine/synth_values.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -31,6 +34,7 @@ struct item {
 struct plan {
     const struct aglm_preset *preset;
     enum aglm_dtype type;
+    const struct aglm_arch *arch;
     struct item *items;
     size_t n, capacity;
 };
@@ -103,13 +107,20 @@ static void add_attention(struct plan *p, uint32_t layer)
                 add_vector(p, block_name(name, layer, biases[i]), rows, 0.0f, bias_std);
         }
     }
+    if (p->arch->qk_norm) {
+        add_vector(p, block_name(name, layer, "attn_q_norm.weight"), m->head_dim, 1.0f, 0.05f);
+        add_vector(p, block_name(name, layer, "attn_k_norm.weight"), m->head_dim, 1.0f, 0.05f);
+    }
     add_matrix(p, block_name(name, layer, "attn_output.weight"), p->type, q, m->n_embd);
+    if (p->arch->post_norms)
+        add_vector(p, block_name(name, layer, "post_attention_norm.weight"), m->n_embd, 1.0f,
+                   0.05f);
 }
 
 static void add_feed_forward(struct plan *p, uint32_t layer)
 {
     const struct aglm_preset *m = p->preset;
-    const bool fused = strcmp(m->arch, "chatglm") == 0;
+    const bool fused = p->arch->fused_ffn_up;
     char name[64];
 
     add_vector(p, block_name(name, layer, "ffn_norm.weight"), m->n_embd, 1.0f, 0.05f);
@@ -118,6 +129,8 @@ static void add_feed_forward(struct plan *p, uint32_t layer)
     add_matrix(p, block_name(name, layer, "ffn_up.weight"), p->type, m->n_embd,
                (fused ? 2 : 1) * (uint64_t)m->n_ff);
     add_matrix(p, block_name(name, layer, "ffn_down.weight"), p->type, m->n_ff, m->n_embd);
+    if (p->arch->post_norms)
+        add_vector(p, block_name(name, layer, "post_ffw_norm.weight"), m->n_embd, 1.0f, 0.05f);
 }
 
 static int plan_tensors(struct plan *p, const struct aglm_preset *preset, enum aglm_dtype type,
@@ -127,8 +140,11 @@ static int plan_tensors(struct plan *p, const struct aglm_preset *preset, enum a
     /* As llama.cpp's quantizer does: the matrix that makes the logits gets more bits, also when it
      * is the embedding. */
     const enum aglm_dtype output_type = type == AGLM_Q4_0 ? AGLM_Q6_K : type;
-    *p = (struct plan){
-        .preset = preset, .type = type, .capacity = 12 * (size_t)preset->n_layers + 4};
+    *p = (struct plan){.preset = preset,
+                       .type = type,
+                       .arch = aglm_arch_find(preset->arch),
+                       .capacity = 16 * (size_t)preset->n_layers + 4};
+    assert(p->arch); /* presets are our own */
     p->items = calloc(p->capacity, sizeof(*p->items));
     if (!p->items)
         return aglm_err_set(err, -ENOMEM, "preset %s: out of memory", preset->name);
@@ -197,6 +213,15 @@ static void declare(struct aglm_gguf_writer *w, const struct plan *p)
     aglm_gguf_writer_f32(w, text, m->rms_eps);
     snprintf(text, sizeof(text), "%s.rope.freq_base", m->arch);
     aglm_gguf_writer_f32(w, text, m->rope_theta);
+    if (m->n_window) {
+        snprintf(text, sizeof(text), "%s.attention.sliding_window", m->arch);
+        aglm_gguf_writer_u32(w, text, m->n_window);
+    }
+    if (m->rope_sections[0]) {
+        const uint32_t s[4] = {m->rope_sections[0], m->rope_sections[1], m->rope_sections[2]};
+        snprintf(text, sizeof(text), "%s.rope.dimension_sections", m->arch);
+        aglm_gguf_writer_array(w, text, AGLM_GGUF_I32, 4, s, sizeof(s));
+    }
     aglm_gguf_writer_string(w, "tokenizer.ggml.model", "no_vocab");
     for (size_t i = 0; i < p->n; i++)
         aglm_gguf_writer_tensor(w, p->items[i].name, p->items[i].type, p->items[i].n_dims,

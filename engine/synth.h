@@ -17,13 +17,16 @@
 struct aglm_preset {
     const char *name;  /* "glm-edge-1.5b" */
     const char *title; /* "GLM-Edge 1.5B" */
-    const char *arch;  /* GGUF architecture */
+    const char *arch;  /* GGUF architecture; what it says of tensors (engine/arch.h) is not
+                          repeated here */
     uint32_t n_layers, n_embd, n_heads, n_kv_heads, head_dim, n_ff, n_vocab, n_rot, n_ctx_train;
     float rope_theta, rms_eps;
     bool tied; /* no output.weight */
     bool qkv_bias;
     bool fused_qkv;
-    bool rope_freqs; /* Llama 3's frequency factors */
+    bool rope_freqs;           /* Llama 3's frequency factors */
+    uint32_t rope_sections[3]; /* pairs that turn with time, height and width; 0: no such key */
+    uint32_t n_window;         /* attention.sliding_window; 0: no such key */
 };
 
 size_t aglm_preset_count(void);

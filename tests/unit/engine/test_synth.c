@@ -2,6 +2,7 @@
  * threads and the machine, and nothing left behind when making one fails.
  */
 #include "engine/arch.h"
+#include "engine/bind.h"
 #include "engine/synth.h"
 
 #include <check.h>
@@ -67,6 +68,38 @@ static const struct aglm_preset tiny[] = {
      .rms_eps = 1e-5f,
      .qkv_bias = true,
      .fused_qkv = true},
+    {.name = "tiny-glm4",
+     .title = "Tiny",
+     .arch = "glm4",
+     .n_layers = 2,
+     .n_embd = 64,
+     .n_heads = 4,
+     .n_kv_heads = 2,
+     .head_dim = 16,
+     .n_ff = 96,
+     .n_vocab = 100,
+     .n_rot = 8,
+     .n_ctx_train = 2048,
+     .rope_theta = 1e4f,
+     .rms_eps = 1e-5f,
+     .qkv_bias = true,
+     .rope_sections = {1, 2, 1}},
+    {.name = "tiny-gemma",
+     .title = "Tiny",
+     .arch = "gemma3",
+     .n_layers = 7,
+     .n_embd = 64,
+     .n_heads = 2,
+     .n_kv_heads = 1,
+     .head_dim = 64,
+     .n_ff = 96,
+     .n_vocab = 100,
+     .n_rot = 64,
+     .n_ctx_train = 2048,
+     .rope_theta = 1e6f,
+     .rms_eps = 1e-6f,
+     .tied = true,
+     .n_window = 32},
 };
 
 static const enum aglm_dtype all_types[] = {AGLM_F32,  AGLM_F16,  AGLM_BF16,
@@ -145,6 +178,11 @@ START_TEST(metadata_and_shapes)
     const struct aglm_gguf_tensor *up = aglm_gguf_tensor_find(file, "blk.0.ffn_up.weight");
     ck_assert_uint_eq(up->ne[0], p->n_embd);
     ck_assert_uint_eq(up->ne[1], (h.arch->fused_ffn_up ? 2 : 1) * p->n_ff);
+    ck_assert_uint_eq(h.n_window, p->n_window);
+    ck_assert_int_eq(h.rope, p->rope_sections[0] ? AGLM_ROPE_NEOX : h.arch->rope);
+    struct aglm_tensors tensors; /* all that the architecture asks for, and no more */
+    ck_assert_msg(aglm_tensors_bind(&tensors, file, &h, &err) == 0, "%s", err.msg);
+    aglm_tensors_finish(&tensors);
 }
 END_TEST
 
@@ -279,16 +317,18 @@ END_TEST
 START_TEST(presets)
 {
     static const char *const names[] = {
-        "glm-edge-1.5b", "glm-edge-4b",  "chatglm3-6b",  "glm-4-9b-chat", "llama-3.2-1b",
-        "llama-3.2-3b",  "qwen2.5-0.5b", "qwen2.5-1.5b", "qwen2.5-3b",    "qwen2.5-7b",
-        "smollm2-135m",  "smollm2-360m", "smollm2-1.7b"};
+        "glm-edge-1.5b", "glm-edge-4b",  "chatglm3-6b",  "glm-4-9b-chat", "glm-4-9b-0414",
+        "glm-4.1v-9b",   "llama-3.2-1b", "llama-3.2-3b", "qwen2.5-0.5b",  "qwen2.5-1.5b",
+        "qwen2.5-3b",    "qwen2.5-7b",   "qwen3-0.6b",   "qwen3-1.7b",    "qwen3-4b",
+        "gemma-3-1b",    "smollm2-135m", "smollm2-360m", "smollm2-1.7b"};
     ck_assert_uint_eq(aglm_preset_count(), sizeof(names) / sizeof(names[0]));
     for (size_t i = 0; i < aglm_preset_count(); i++) {
         const struct aglm_preset *p = aglm_preset_find(names[i]);
         ck_assert_msg(p && strcmp(p->name, names[i]) == 0, "%s", names[i]);
         ck_assert_ptr_nonnull(aglm_arch_find(p->arch));
         ck_assert_uint_eq(p->n_heads % p->n_kv_heads, 0);
-        ck_assert_uint_eq(p->n_heads * p->head_dim, p->n_embd);
+        const bool wide = strncmp(p->name, "qwen3", 5) == 0 || strcmp(p->name, "gemma-3-1b") == 0;
+        ck_assert_msg(wide || p->n_heads * p->head_dim == p->n_embd, "%s", names[i]);
         ck_assert(p->n_rot % 2 == 0 && p->n_rot <= p->head_dim);
         ck_assert_msg(!p->rope_freqs || (p->head_dim & (p->head_dim - 1)) == 0, "%s", names[i]);
         ck_assert_uint_lt(aglm_synth_size(p, AGLM_Q4_0), aglm_synth_size(p, AGLM_Q8_0));
@@ -493,7 +533,7 @@ int main(void)
     TCase *tc = tcase_create("synth");
     tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, metadata_and_shapes, 0, 3);
+    tcase_add_loop_test(tc, metadata_and_shapes, 0, sizeof(tiny) / sizeof(tiny[0]));
     tcase_add_test(tc, types_fall_back_where_rows_do_not_fit);
     tcase_add_loop_test(tc, weights_are_well_scaled, 0, 6);
     tcase_add_loop_test(tc, same_bytes_whatever_the_threads, 0, 6);
