@@ -32,8 +32,9 @@ size_t aglm_act_block(enum aglm_dtype type)
 
 size_t aglm_matmul_scratch(size_t k)
 {
-    /* A panel unpacked to a byte a weight, with its scales as floats or 16-bit pairs. */
-    return k * 16 + k * 4 + k * 2 + 4096;
+    /* A panel unpacked to a byte a weight, with its scales as floats or 16-bit pairs; or some columns
+     * of four. */
+    return k * 16 + k * 4 + k * 2 + AGLM_SCRATCH_MIN;
 }
 
 int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flags,

@@ -99,7 +99,8 @@ struct aglm_kernels {
 int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flags,
                         struct aglm_err *err);
 
-/* Bytes of scratch a matmul may use for rows of k elements. */
+/* Bytes of scratch a matmul may use for rows of k elements: at least AGLM_SCRATCH_MIN. */
+#define AGLM_SCRATCH_MIN 32768
 size_t aglm_matmul_scratch(size_t k);
 
 /* One per instruction set: overrides slots. Never call what they enter without having checked the

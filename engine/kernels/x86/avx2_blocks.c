@@ -1,0 +1,259 @@
+/* Matrix products with AVX2 of the types whose weights share a scale by 32: Q4_0 Q4_1 Q5_0 Q5_1
+ * Q8_0 IQ4_NL MXFP4. Bit for bit equal to matmul_blocks_c.c.
+ *
+ * Codes up to 31 are unsigned bytes times activations in 16-bit sums: a block's eight pair sums fit
+ * when codes go up to 15 (8 * 2 * 15 * 127 = 30480); those up to 31 are summed in halves or, less
+ * their offset, wrap to a true sum that fits (8 * 2 * 16 * 127 = 32512). Q8_0 and IQ4_NL are signed
+ * bytes: magnitudes times activations with the weight's sign, each pair widened at once.
+ */
+#include "engine/kernels/x86/avx2_matmul.h"
+#include "engine/quant/blocks.h"
+
+/* sum + dot products of a step, w: 8 rows x 4 columns of signed bytes. */
+static inline __m256i add_signed(__m256i sum, __m256i w, __m256i magnitude, __m256i v)
+{
+    __m256i pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(v, w));
+    return _mm256_add_epi32(sum, widen_pairs(pairs));
+}
+
+static inline bool is_signed(const enum aglm_dtype type)
+{
+    return type == AGLM_Q8_0 || type == AGLM_IQ4_NL;
+}
+
+static inline bool has_min(const enum aglm_dtype type)
+{
+    return type == AGLM_Q4_1 || type == AGLM_Q5_1;
+}
+
+static inline __m256i table_for(const enum aglm_dtype type)
+{
+    if (type == AGLM_IQ4_NL)
+        return table_of(aglm_iq4_nl_values, 0);
+    return type == AGLM_MXFP4 ? table_of(aglm_mxfp4_values, code_offset(type))
+                              : _mm256_setzero_si256();
+}
+
+/* Eight rows' scales; at: in elements. An MXFP4 scale e is 2^(e - 128): e - 1 in a float's
+ * exponent, or for e = 0 and 1 the subnormals 2^21 and 2^22 as bits. */
+X86_INLINE __m256 read_scales(const uint8_t *scales, size_t at, const enum aglm_dtype type)
+{
+    if (type != AGLM_MXFP4)
+        return halves(scales + at * 2);
+    __m256i e = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(scales + at)));
+    __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
+    __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(1 << 21), e);
+    __m256i is_small = _mm256_cmpgt_epi32(_mm256_set1_epi32(2), e);
+    return _mm256_castsi256_ps(_mm256_blendv_epi8(normal, small, is_small));
+}
+
+/* ---- one token ---- */
+
+/* Eight rows' integer dot product of a block. */
+X86_INLINE __m256i dot_block(const uint8_t *values, const uint8_t *high, __m256i table,
+                             const __m256i v[8], struct codes less, const enum aglm_dtype type)
+{
+    if (!is_signed(type)) {
+        struct codes sum = dot_codes(values, high, table, v, less, type);
+        if (type == AGLM_Q5_1)
+            return _mm256_add_epi32(widen_pairs(sum.lo), widen_pairs(sum.hi));
+        return widen_pairs(_mm256_add_epi16(sum.lo, sum.hi));
+    }
+    __m256i sum = _mm256_setzero_si256();
+    X86_UNROLL
+    for (int c = 0; c < 4; c++) {
+        struct codes w;
+        if (type == AGLM_Q8_0)
+            w = (struct codes){load(values + c * 64), load(values + (c + 4) * 64)};
+        else
+            w = read_codes(values, high, table, c, type);
+        sum = add_signed(sum, w.lo, _mm256_abs_epi8(w.lo), v[c]);
+        sum = add_signed(sum, w.hi, _mm256_abs_epi8(w.hi), v[c + 4]);
+    }
+    return sum;
+}
+
+/* out: [panels * 16]; panels <= STREAMS. */
+X86_INLINE void blocks_streams(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
+                               size_t panels, const enum aglm_dtype type)
+{
+    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const size_t stride = aglm_panel_bytes(type, k);
+    const __m256i table = table_for(type);
+    __m256 acc[STREAMS][2];
+    for (size_t p = 0; p < panels; p++)
+        acc[p][0] = acc[p][1] = _mm256_setzero_ps();
+    for (size_t b = 0; b < k / 32; b++) {
+        const __m256 scale_x = _mm256_broadcast_ss(x->scale + b);
+        const __m256i total = widen_pairs(spread(x->sum + b * 2));
+        struct codes less = {0};
+        if (code_offset(type))
+            less = offset_pairs(x->q + b * 32, code_offset(type));
+        __m256i v[8];
+        X86_UNROLL
+        for (unsigned s = 0; s < 8; s++)
+            v[s] = spread(x->q + b * 32 + s * 4);
+        AVX2_ROLLED
+        for (size_t p = 0; p < panels; p++) {
+            const uint8_t *panel = w + p * stride;
+            X86_UNROLL
+            for (unsigned h = 0; h < 2; h++) {
+                const size_t at = b * ROWS + h * 8;
+                __m256i sum = dot_block(panel + b * value_bytes(type) + h * 32,
+                                        panel + parts.high + b * high_bytes(type) + h * 32, table,
+                                        v, less, type);
+                acc[p][h] = accumulate(acc[p][h], sum, read_scales(panel + parts.scales, at, type),
+                                       scale_x);
+                if (has_min(type))
+                    acc[p][h] =
+                        accumulate(acc[p][h], total, halves(panel + parts.mins + at * 2), scale_x);
+            }
+        }
+    }
+    for (size_t p = 0; p < panels; p++)
+        for (unsigned h = 0; h < 2; h++)
+            _mm256_storeu_ps(out + p * ROWS + h * 8, acc[p][h]);
+}
+
+/* ---- several tokens ---- */
+
+X86_INLINE void blocks_unpack(struct avx2_chunk *c, const uint8_t *panel, size_t k, size_t k0,
+                              size_t n, const enum aglm_dtype type)
+{
+    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const __m256i table = table_for(type);
+    c->values = type == AGLM_Q8_0 ? panel + k0 * ROWS : c->bytes;
+    for (size_t i = 0; i < n / 32; i++) {
+        const size_t b = k0 / 32 + i;
+        if (type != AGLM_Q8_0)
+            unpack_codes(c->bytes + i * 512, panel + b * value_bytes(type),
+                         panel + parts.high + b * high_bytes(type), table, type);
+        for (unsigned r = 0; r < ROWS; r += 8) {
+            const size_t at = b * ROWS + r;
+            _mm256_storeu_ps(&c->d[i][r], read_scales(panel + parts.scales, at, type));
+            if (has_min(type))
+                _mm256_storeu_ps(&c->m[i][r], halves(panel + parts.mins + at * 2));
+        }
+    }
+}
+
+/* Integer dot products of a block of unsigned codes: up to 15 in one sum, larger ones in two. */
+X86_INLINE void dot_unsigned(__m256i sum[TILE][2], const uint8_t *bytes, const int8_t *q, size_t k,
+                             const enum aglm_dtype type, const unsigned tokens)
+{
+    const bool whole = type == AGLM_Q4_0 || type == AGLM_Q4_1;
+    dot_steps(sum, bytes, q, k, whole ? 8 : 4, tokens);
+    X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++)
+        for (unsigned h = 0; h < 2; h++)
+            sum[t][h] = widen_pairs(sum[t][h]);
+    if (whole)
+        return;
+    __m256i more[TILE][2];
+    dot_steps(more, bytes + 256, q + 16, k, 4, tokens);
+    X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++)
+        for (unsigned h = 0; h < 2; h++)
+            sum[t][h] = _mm256_add_epi32(sum[t][h], widen_pairs(more[t][h]));
+}
+
+X86_INLINE void dot_signed(__m256i sum[TILE][2], const uint8_t *bytes, const int8_t *q, size_t k,
+                           const unsigned tokens)
+{
+    X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++)
+        sum[t][0] = sum[t][1] = _mm256_setzero_si256();
+    AVX2_ROLLED
+    for (unsigned s = 0; s < 8; s++) {
+        const __m256i w0 = load(bytes + s * 64), w1 = load(bytes + s * 64 + 32);
+        const __m256i m0 = _mm256_abs_epi8(w0), m1 = _mm256_abs_epi8(w1);
+        X86_UNROLL
+        for (unsigned t = 0; t < tokens; t++) {
+            __m256i v = spread(q + t * k + s * 4);
+            sum[t][0] = add_signed(sum[t][0], w0, m0, v);
+            sum[t][1] = add_signed(sum[t][1], w1, m1, v);
+        }
+    }
+}
+
+X86_INLINE void blocks_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const unsigned tokens)
+{
+    const __m256i offset = _mm256_set1_epi16((short)code_offset(type));
+    const size_t blocks = k / 32;
+    __m256 acc[TILE][2];
+    load_tile(acc, out + t0 * ld_out, ld_out, k0, tokens);
+    AVX2_ROLLED
+    for (size_t i = 0; i < n / 32; i++) {
+        const size_t at0 = t0 * blocks + k0 / 32 + i;
+        __m256i sum[TILE][2];
+        if (is_signed(type))
+            dot_signed(sum, c->values + i * 512, x->q + at0 * 32, k, tokens);
+        else
+            dot_unsigned(sum, c->values + i * 512, x->q + at0 * 32, k, type, tokens);
+        X86_UNROLL
+        for (unsigned t = 0; t < tokens; t++) {
+            const size_t at = at0 + t * blocks;
+            const __m256 scale_x = _mm256_broadcast_ss(x->scale + at);
+            const __m256i total = spread(x->sum + at * 2);
+            const __m256i less = _mm256_madd_epi16(total, offset);
+            X86_UNROLL
+            for (unsigned h = 0; h < 2; h++) {
+                if (code_offset(type))
+                    sum[t][h] = _mm256_sub_epi32(sum[t][h], less);
+                acc[t][h] =
+                    accumulate(acc[t][h], sum[t][h], _mm256_loadu_ps(&c->d[i][h * 8]), scale_x);
+                if (has_min(type))
+                    acc[t][h] = accumulate(acc[t][h], widen_pairs(total),
+                                           _mm256_loadu_ps(&c->m[i][h * 8]), scale_x);
+            }
+        }
+    }
+    store_tile(out + t0 * ld_out, ld_out, acc, tokens);
+}
+
+/* ---- each type ---- */
+
+#define MATMUL_BLOCKS(NAME, TYPE)                                                                \
+    static void NAME##_unpack(struct avx2_chunk *c, const uint8_t *panel, size_t k, size_t k0,   \
+                              size_t n)                                                          \
+    {                                                                                            \
+        blocks_unpack(c, panel, k, k0, n, TYPE);                                                 \
+    }                                                                                            \
+    static void NAME##_tile(AVX2_TILE_ARGS)                                                      \
+    {                                                                                            \
+        blocks_tile(out, ld_out, c, x, k, k0, n, t0, TYPE, TILE);                                \
+    }                                                                                            \
+    static void NAME##_one(AVX2_TILE_ARGS)                                                       \
+    {                                                                                            \
+        blocks_tile(out, ld_out, c, x, k, k0, n, t0, TYPE, 1);                                   \
+    }                                                                                            \
+    static void NAME(X86_MATMUL_ARGS)                                                            \
+    {                                                                                            \
+        static const struct avx2_prefill type = {NAME##_unpack, NAME##_tile, NAME##_one};        \
+        const size_t stride = aglm_panel_bytes(TYPE, k);                                         \
+        if (n_tokens != 1)                                                                       \
+            aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, &type); \
+        else                                                                                     \
+            for (size_t p = 0; p < n_panels; p += STREAMS)                                       \
+                blocks_streams(out + p * ROWS, w + p * stride, x, k,                             \
+                               n_panels - p < STREAMS ? n_panels - p : STREAMS, TYPE);           \
+    }
+
+MATMUL_BLOCKS(q4_0, AGLM_Q4_0)
+MATMUL_BLOCKS(q4_1, AGLM_Q4_1)
+MATMUL_BLOCKS(q5_0, AGLM_Q5_0)
+MATMUL_BLOCKS(q5_1, AGLM_Q5_1)
+MATMUL_BLOCKS(q8_0, AGLM_Q8_0)
+MATMUL_BLOCKS(iq4_nl, AGLM_IQ4_NL)
+MATMUL_BLOCKS(mxfp4, AGLM_MXFP4)
+
+void aglm_kernels_fill_avx2_blocks(struct aglm_kernels *k)
+{
+    k->matmul[AGLM_Q4_0] = q4_0;
+    k->matmul[AGLM_Q4_1] = q4_1;
+    k->matmul[AGLM_Q5_0] = q5_0;
+    k->matmul[AGLM_Q5_1] = q5_1;
+    k->matmul[AGLM_Q8_0] = q8_0;
+    k->matmul[AGLM_IQ4_NL] = iq4_nl;
+    k->matmul[AGLM_MXFP4] = mxfp4;
+}
