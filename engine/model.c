@@ -135,6 +135,7 @@ void aglm_model_close(struct aglm_model **model)
     *model = NULL;
     if (m->weights)
         m->backend->weights_free(m->weights);
+    aglm_tokenizer_close(&m->tokenizer);
     aglm_tensors_finish(&m->tensors);
     aglm_gguf_close(&m->file);
     free(m);
@@ -148,4 +149,13 @@ const struct aglm_model_info *aglm_model_info(const struct aglm_model *model)
 const struct aglm_gguf *aglm_model_file(const struct aglm_model *model)
 {
     return model->file;
+}
+
+int aglm_model_tokenizer(struct aglm_model *model, const struct aglm_tokenizer **out,
+                         struct aglm_err *err)
+{
+    int rc = model->tokenizer ? 0 : aglm_tokenizer_open(&model->tokenizer, model->file, err);
+    if (!rc)
+        *out = model->tokenizer;
+    return rc;
 }
