@@ -13,11 +13,12 @@
 /* One key of a test file: a number, a float or a text. */
 struct key {
     const char *name;
-    enum { U32, F32, TEXT, ARRAY, ABSENT } kind;
+    enum { U32, F32, TEXT, ARRAY, FLOATS, BOOLS, BOOL, ABSENT } kind;
     uint32_t u;
     float f;
     const char *text;
-    uint32_t array[4]; /* u32 x 4 */
+    uint32_t array[5]; /* n_array of u32 or, for BOOLS, of bool */
+    uint32_t n_array;  /* 0: 4 */
 };
 
 /* A small model that runs: 4 layers, d 64, 4 heads of 16, 2 for keys, vocabulary 10. */
@@ -34,20 +35,38 @@ static const struct key base[] = {
 
 enum { N_BASE = sizeof(base) / sizeof(base[0]) };
 
+/* The architecture whose keys the tests write; "llama." in the tables stands for it. */
+static const char *arch = "llama";
+
 static void put_key(struct build *b, const struct key *k)
 {
+    char name[96];
+    const bool ours = strncmp(k->name, "llama.", 6) == 0;
+    snprintf(name, sizeof(name), "%s%s", ours ? arch : "", ours ? k->name + 5 : k->name);
     if (k->kind == U32)
-        put_kv_u32(b, k->name, k->u);
+        put_kv_u32(b, name, k->u);
     if (k->kind == F32)
-        put_kv_f32(b, k->name, k->f);
+        put_kv_f32(b, name, k->f);
     if (k->kind == TEXT)
-        put_kv_string(b, k->name, k->text);
-    if (k->kind == ARRAY) {
-        put_string(b, k->name);
+        put_kv_string(b, name, strcmp(k->text, "llama") == 0 ? arch : k->text);
+    const uint32_t n = k->n_array ? k->n_array : 4;
+    if (k->kind == BOOL) {
+        put_string(b, name);
+        put_u32(b, AGLM_GGUF_BOOL);
+        put_bytes(b, &(uint8_t){k->u != 0}, 1);
+    }
+    if (k->kind == ARRAY || k->kind == FLOATS || k->kind == BOOLS) {
+        put_string(b, name);
         put_u32(b, AGLM_GGUF_ARRAY);
-        put_u32(b, AGLM_GGUF_U32);
-        put_u64(b, 4);
-        put_bytes(b, k->array, sizeof(k->array));
+        put_u32(b, k->kind == ARRAY    ? AGLM_GGUF_U32
+                   : k->kind == FLOATS ? AGLM_GGUF_F32
+                                       : AGLM_GGUF_BOOL);
+        put_u64(b, n);
+        for (uint32_t i = 0; i < n; i++)
+            put_bytes(b,
+                      k->kind == BOOLS ? (const void *)&(uint8_t){k->array[i] != 0}
+                                       : (const void *)&k->array[i],
+                      k->kind == BOOLS ? 1 : 4);
     }
 }
 
@@ -167,6 +186,118 @@ START_TEST(reads_uniform_arrays)
 }
 END_TEST
 
+/* ---- what architectures add ---- */
+
+static struct aglm_hparams read_arch(const char *name, const struct key *changes, size_t n)
+{
+    arch = name;
+    struct aglm_hparams h = read_good(changes, n);
+    arch = "llama";
+    return h;
+}
+
+START_TEST(plain_architectures_are_plain)
+{
+    static const char *const plain[] = {"chatglm", "llama", "qwen2", "qwen3", "glm4"};
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+        const struct key wide = {"llama.attention.sliding_window", U32, 2048}; /* the context */
+        struct aglm_hparams h = read_arch(plain[i], &wide, 1);
+        ck_assert_str_eq(h.arch->name, plain[i]);
+        ck_assert_int_eq(h.rope, h.arch->rope);
+        ck_assert(h.embd_scale == 1 && h.query_scale == 0.25f && h.logit_softcap == 0);
+        ck_assert_uint_eq(h.n_window, 0);
+        for (uint32_t l = 0; l < h.n_layers; l++)
+            ck_assert(!aglm_layer_is_local(&h, l));
+    }
+}
+END_TEST
+
+START_TEST(glm4_sections_choose_the_rotation)
+{
+    const struct key sections = {"llama.rope.dimension_sections", ARRAY, .array = {2, 3, 3, 0}};
+    const struct key three = {"llama.rope.dimension_sections", ARRAY, .array = {2, 3, 3},
+                              .n_array = 3};
+    const struct key none = {"llama.rope.dimension_sections", ARRAY, .array = {0, 0, 0, 0}};
+    ck_assert_int_eq(read_arch("glm4", &sections, 1).rope, AGLM_ROPE_NEOX);
+    ck_assert_int_eq(read_arch("glm4", &three, 1).rope, AGLM_ROPE_NEOX);
+    ck_assert_int_eq(read_arch("glm4", &none, 1).rope, AGLM_ROPE_NORM);
+    ck_assert_int_eq(read_arch("glm4", NULL, 0).rope, AGLM_ROPE_NORM);
+    ck_assert(read_arch("glm4", NULL, 0).arch->post_norms);
+}
+END_TEST
+
+/* Every layer of the model as '1' (a window) or '0'. */
+static const char *windows(const struct aglm_hparams *h)
+{
+    static char text[AGLM_MAX_LAYERS + 1];
+    for (uint32_t l = 0; l < h->n_layers; l++)
+        text[l] = aglm_layer_is_local(h, l) ? '1' : '0';
+    text[h->n_layers] = '\0';
+    return text;
+}
+
+START_TEST(gemma3_windows)
+{
+    struct key keys[] = {{"llama.block_count", U32, 13},
+                         {"llama.attention.sliding_window", U32, 512},
+                         {"llama.attention.sliding_window_pattern", U32, 2},
+                         {"llama.rope.freq_base_swa", F32, .f = 500}};
+    struct aglm_hparams h = read_arch("gemma3", keys, 2);
+    ck_assert_str_eq(windows(&h), "1111101111101");
+    ck_assert_uint_eq(h.n_window, 512);
+    ck_assert(h.rope_theta_local == 1e4f);
+    h = read_arch("gemma3", keys, 4);
+    ck_assert_str_eq(windows(&h), "1010101010101");
+    ck_assert(h.rope_theta_local == 500);
+    keys[2].u = 0;
+    h = read_arch("gemma3", keys, 3);
+    ck_assert_str_eq(windows(&h), "1111111111111");
+    keys[2].u = 1;
+    h = read_arch("gemma3", keys, 3);
+    ck_assert_str_eq(windows(&h), "0000000000000");
+    keys[0].u = 3;
+    keys[2] = (struct key){"llama.attention.sliding_window_pattern", BOOLS, .array = {0, 1, 0, 1}};
+    h = read_arch("gemma3", keys, 3);
+    ck_assert_str_eq(windows(&h), "010");
+    keys[2].kind = ARRAY;
+    h = read_arch("gemma3", keys, 3);
+    ck_assert_str_eq(windows(&h), "010");
+    h = read_arch("gemma3", NULL, 0);
+    ck_assert_str_eq(windows(&h), "0000");
+    ck_assert_uint_eq(h.n_window, 0);
+}
+END_TEST
+
+START_TEST(gemma3_scales)
+{
+    const struct key keys[] = {{"llama.attention.key_length", U32, 64},
+                               {"llama.attention.value_length", U32, 64},
+                               {"llama.final_logit_softcapping", F32, .f = 30},
+                               {"llama.block_count", U32, 62}};
+    struct aglm_hparams h = read_arch("gemma3", keys, 3);
+    ck_assert(h.embd_scale == 8 && h.query_scale == 0.125f && h.logit_softcap == 30);
+    ck_assert(h.arch->activation == AGLM_GELU && h.arch->qk_norm && h.arch->post_norms);
+    ck_assert(read_arch("gemma3", keys, 4).query_scale == 0.25f); /* the 27B: 64 / 4 */
+    ck_assert(read_arch("gemma3", NULL, 0).logit_softcap == 0);
+}
+END_TEST
+
+START_TEST(context_can_be_overridden)
+{
+    struct aglm_hparams h = read_good(NULL, 0);
+    struct aglm_err e = {0};
+    ck_assert_int_eq(aglm_hparams_override_ctx(&h, "test.gguf", 8192, &e), 0);
+    ck_assert_uint_eq(h.n_ctx_train, 8192);
+    ck_assert_int_eq(aglm_hparams_override_ctx(&h, "test.gguf", 1, &e), 0);
+    h = read_good(&(struct key){"llama.context_length", U32, 32768}, 1);
+    ck_assert_int_eq(aglm_hparams_override_ctx(&h, "test.gguf", 32768, &e), 0);
+    ck_assert_int_eq(aglm_hparams_override_ctx(&h, "test.gguf", 32769, &e), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(e.msg, "--override-ctx 32769: must be 1 to 32768"));
+    ck_assert_uint_eq(h.n_ctx_train, 32768);
+    ck_assert_int_eq(aglm_hparams_override_ctx(&h, "test.gguf", 0, &e), -EINVAL);
+}
+END_TEST
+
 /* ---- nonsense ---- */
 
 static const struct {
@@ -253,6 +384,22 @@ static const struct {
     {{"llama.attention.layer_norm_rms_epsilon", F32, .f = INFINITY},
      -EINVAL,
      "layer_norm_rms_epsilon is inf"},
+    {{"llama.attention.sliding_window", U32, 512},
+     -ENOTSUP,
+     "llama.attention.sliding_window is 512"},
+    {{"llama.attention.sliding_window", F32, .f = 512}, -EINVAL, "sliding_window is of type f32"},
+    {{"llama.attention.causal", BOOL, 0}, -ENOTSUP, "llama.attention.causal is false"},
+    {{"llama.rope.dimension_sections", ARRAY, .array = {2, 3, 3, 0}},
+     -ENOTSUP,
+     "llama.rope.dimension_sections is there"},
+    {{"llama.rope.scaling.type", TEXT, .text = "longrope"}, -ENOTSUP, "\"longrope\""},
+    {{"llama.rope.scaling.alpha", F32, .f = 1000}, -ENOTSUP, "rope.scaling.alpha is 1000"},
+    {{"llama.attn_logit_softcapping", F32, .f = 50}, -ENOTSUP, "attn_logit_softcapping is 50"},
+    {{"llama.final_logit_softcapping", F32, .f = 30}, -ENOTSUP, "final_logit_softcapping is 30"},
+    {{"llama.final_logit_softcapping", F32, .f = NAN}, -ENOTSUP, "final_logit_softcapping is nan"},
+    {{"llama.nextn_predict_layers", U32, 1}, -ENOTSUP, "llama.nextn_predict_layers is 1"},
+    {{"llama.attention.max_alibi_bias", F32, .f = 8}, -ENOTSUP, "max_alibi_bias is 8"},
+    {{"llama.attention.temperature_scale", F32, .f = 0.1f}, -ENOTSUP, "temperature_scale is 0.1"},
 };
 
 enum { N_BAD = sizeof(bad) / sizeof(bad[0]) };
@@ -276,6 +423,79 @@ START_TEST(nonsense_is_refused)
     ck_assert_int_eq(memcmp(&h, &untouched, sizeof(h)), 0);
     if (_i == 0)
         printf("arch: %d nonsensical metadata\n", N_BAD);
+}
+END_TEST
+
+static const struct {
+    const char *arch;
+    struct key change;
+    int code;
+    const char *words;
+} bad_for[] = {
+    {"glm4",
+     {"llama.rope.dimension_sections", ARRAY, .array = {2, 3, 2, 0}},
+     -ENOTSUP,
+     "glm4.rope.dimension_sections is 2, 3, 2, 0; only three parts that add up to 8"},
+    {"glm4",
+     {"llama.rope.dimension_sections", ARRAY, .array = {2, 3, 2, 1}},
+     -ENOTSUP,
+     "2, 3, 2, 1"},
+    {"glm4",
+     {"llama.rope.dimension_sections", ARRAY, .array = {0, 4, 4, 0}},
+     -ENOTSUP,
+     "0, 4, 4, 0"},
+    {"glm4",
+     {"llama.rope.dimension_sections", ARRAY, .array = {8, 0, 0, 0}},
+     -ENOTSUP,
+     "8, 0, 0, 0"},
+    {"glm4",
+     {"llama.rope.dimension_sections", ARRAY, .array = {UINT32_MAX, 9, 0, 0}},
+     -ENOTSUP,
+     "4294967295, 9"},
+    {"glm4",
+     {"llama.rope.dimension_sections", ARRAY, .array = {2, 3, 3, 0, 0}, .n_array = 5},
+     -EINVAL,
+     "glm4.rope.dimension_sections has 5 values, at most 4"},
+    {"glm4",
+     {"llama.rope.dimension_sections", FLOATS, .array = {2, 3, 3, 0}},
+     -EINVAL,
+     "neither u32, i32 nor bool"},
+    {"glm4",
+     {"llama.rope.dimension_sections", U32, 8},
+     -EINVAL,
+     "glm4.rope.dimension_sections is of type u32"},
+    {"gemma3",
+     {"llama.attention.sliding_window_pattern", BOOLS, .array = {1, 1, 1}, .n_array = 3},
+     -EINVAL,
+     "gemma3.attention.sliding_window_pattern has 3 values, fewer than the 4 layers"},
+    {"gemma3",
+     {"llama.attention.sliding_window_pattern", TEXT, .text = "local"},
+     -EINVAL,
+     "gemma3.attention.sliding_window_pattern is of type string"},
+    {"gemma3",
+     {"llama.attention.key_length_swa", U32, 32},
+     -ENOTSUP,
+     "gemma3.attention.key_length_swa is 32, in other layers 16"},
+    {"gemma3", {"llama.attention.value_length_swa", U32, 0}, -EINVAL, "value_length_swa is 0"},
+    {"gemma3", {"llama.rope.dimension_count_swa", U32, 8}, -ENOTSUP, "dimension_count_swa is 8"},
+    {"gemma3", {"llama.rope.freq_base_swa", F32, .f = 0}, -EINVAL, "rope.freq_base_swa is 0"},
+    {"gemma3", {"llama.rope.freq_base_swa", F32, .f = NAN}, -EINVAL, "rope.freq_base_swa is nan"},
+    {"gemma3", {"llama.final_logit_softcapping", F32, .f = -30}, -EINVAL, "softcapping is -30"},
+    {"gemma3", {"llama.final_logit_softcapping", F32, .f = NAN}, -EINVAL, "softcapping is nan"},
+    {"gemma3", {"llama.attn_logit_softcapping", F32, .f = 50}, -ENOTSUP, "softcapping is 50"},
+};
+
+enum { N_BAD_FOR = sizeof(bad_for) / sizeof(bad_for[0]) };
+
+START_TEST(nonsense_of_architectures_is_refused)
+{
+    const struct key changes[] = {{"llama.attention.sliding_window", U32, 512}, bad_for[_i].change};
+    const bool windowed = strcmp(bad_for[_i].arch, "gemma3") == 0;
+    struct aglm_hparams h;
+    struct aglm_err err = {0};
+    arch = bad_for[_i].arch;
+    int rc = read_with(&h, changes + !windowed, 1 + windowed, "token_embd.weight", 64, 10, &err);
+    expect(rc, bad_for[_i].code, &err, bad_for[_i].words);
 }
 END_TEST
 
@@ -303,7 +523,13 @@ int main(void)
     tcase_add_test(tc, reads_what_is_given);
     tcase_add_test(tc, reads_linear_scaling);
     tcase_add_test(tc, reads_uniform_arrays);
+    tcase_add_test(tc, plain_architectures_are_plain);
+    tcase_add_test(tc, glm4_sections_choose_the_rotation);
+    tcase_add_test(tc, gemma3_windows);
+    tcase_add_test(tc, gemma3_scales);
+    tcase_add_test(tc, context_can_be_overridden);
     tcase_add_loop_test(tc, nonsense_is_refused, 0, N_BAD);
+    tcase_add_loop_test(tc, nonsense_of_architectures_is_refused, 0, N_BAD_FOR);
     tcase_add_test(tc, embedding_must_fit);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
