@@ -33,15 +33,38 @@ static const struct aglm_preset TINY = {.name = "tiny",
                                         .rms_eps = 1e-6f,
                                         .qkv_bias = true};
 
+/* Heads of 32, so that every cache type fits; windows of 4 in all of five layers. */
+static const struct aglm_preset WINDOWED = {.name = "windowed",
+                                            .title = "Windowed",
+                                            .arch = "gemma3",
+                                            .n_layers = 5,
+                                            .n_embd = 64,
+                                            .n_heads = 2,
+                                            .n_kv_heads = 1,
+                                            .head_dim = 32,
+                                            .n_ff = 96,
+                                            .n_vocab = 100,
+                                            .n_rot = 32,
+                                            .n_ctx_train = 256,
+                                            .rope_theta = 1e6f,
+                                            .rms_eps = 1e-6f,
+                                            .tied = true,
+                                            .n_window = 4};
+
 static char folder[64], path[128];
 static struct aglm_err err;
 static struct aglm_model *model;
 static struct aglm_session *session;
 
-static void write_model(enum aglm_dtype type)
+static void write_preset(const struct aglm_preset *preset, enum aglm_dtype type)
 {
     const struct aglm_synth_options options = {.type = type, .seed = 1, .n_threads = 1};
-    ck_assert_msg(aglm_synth_write(&TINY, &options, path, &err) == 0, "%s", err.msg);
+    ck_assert_msg(aglm_synth_write(preset, &options, path, &err) == 0, "%s", err.msg);
+}
+
+static void write_model(enum aglm_dtype type)
+{
+    write_preset(&TINY, type);
 }
 
 static void setup(void)
@@ -76,6 +99,18 @@ static void open_session(uint32_t n_ctx, uint32_t n_ubatch)
 {
     const struct aglm_session_options o = {
         .n_ctx = n_ctx, .n_batch = n_ctx, .n_ubatch = n_ubatch, .n_threads = 2};
+    ck_assert_msg(aglm_session_open(&session, model, &o, &err) == 0, "%s", err.msg);
+}
+
+static void open_cached(enum aglm_dtype type_k, enum aglm_dtype type_v, uint32_t n_ubatch)
+{
+    const struct aglm_session_options o = {.n_ctx = 32,
+                                           .n_batch = 32,
+                                           .n_ubatch = n_ubatch,
+                                           .n_threads = 2,
+                                           .type_k = type_k,
+                                           .type_v = type_v};
+    aglm_session_close(&session);
     ck_assert_msg(aglm_session_open(&session, model, &o, &err) == 0, "%s", err.msg);
 }
 
@@ -187,6 +222,196 @@ START_TEST(test_cancel)
     ck_assert_int_eq(aglm_session_open(&session, model, &o, &err), 0);
     ck_assert_int_eq(aglm_session_prefill(session, TOKENS, 3, &err), -ECANCELED);
     ck_assert_uint_eq(aglm_session_length(session), 0);
+}
+END_TEST
+
+/* Says no the n-th time it is asked. */
+static bool countdown(void *ctx)
+{
+    int *left = ctx;
+    return --*left <= 0;
+}
+
+START_TEST(test_cancel_between_layers)
+{
+    static const int32_t TOKENS[] = {1, 2, 3, 4, 5};
+    float plain[100], before[100];
+    int left = 1000;
+    write_model(AGLM_F32);
+    ck_assert_int_eq(open_model("cpu", NULL), 0);
+    const struct aglm_session_options o = {.n_ctx = 8,
+                                           .n_batch = 8,
+                                           .n_ubatch = 8,
+                                           .n_threads = 3,
+                                           .cancelled = countdown,
+                                           .cancelled_ctx = &left};
+    ck_assert_int_eq(aglm_session_open(&session, model, &o, &err), 0);
+    ck_assert_int_eq(aglm_session_prefill(session, TOKENS, 5, &err), 0);
+    memcpy(plain, aglm_session_logits(session), sizeof(plain));
+    aglm_session_truncate(session, 2);
+    ck_assert_int_eq(aglm_session_decode(session, 9, &err), 0);
+    memcpy(before, aglm_session_logits(session), sizeof(before));
+    aglm_session_truncate(session, 2);
+    left = 3; /* before the batch, before the first layer, before the second */
+    ck_assert_int_eq(aglm_session_prefill(session, TOKENS + 2, 3, &err), -ECANCELED);
+    ck_assert_int_eq(left, 0);
+    ck_assert_uint_eq(aglm_session_length(session), 2);
+    ck_assert_mem_eq(before, aglm_session_logits(session), sizeof(before));
+    left = 1000;
+    ck_assert_int_eq(aglm_session_prefill(session, TOKENS + 2, 3, &err), 0);
+    ck_assert_mem_eq(plain, aglm_session_logits(session), sizeof(plain));
+}
+END_TEST
+
+START_TEST(test_prefix_reuse)
+{
+    static const int32_t FIRST[] = {3, 1, 4, 1, 5, 9}, SECOND[] = {3, 1, 4, 2, 6};
+    float plain[100];
+    write_model(AGLM_Q8_0);
+    ck_assert_int_eq(open_model(_i ? "null" : "cpu", NULL), 0);
+    open_session(8, 8);
+    ck_assert_uint_eq(aglm_session_reuse(session, SECOND, 5), 0);
+    ck_assert_int_eq(aglm_session_prefill(session, SECOND, 5, &err), 0);
+    memcpy(plain, aglm_session_logits(session), sizeof(plain));
+    aglm_session_truncate(session, 0);
+    ck_assert_int_eq(aglm_session_prefill(session, FIRST, 6, &err), 0);
+    ck_assert_uint_eq(aglm_session_reuse(session, SECOND, 5), 3);
+    ck_assert_uint_eq(aglm_session_length(session), 3);
+    ck_assert_int_eq(aglm_session_prefill(session, SECOND + 3, 2, &err), 0);
+    ck_assert_mem_eq(plain, aglm_session_logits(session), sizeof(plain));
+    /* All of it is there: the last token is run again. What was cut off counts no more. */
+    ck_assert_uint_eq(aglm_session_reuse(session, SECOND, 5), 4);
+    ck_assert_uint_eq(aglm_session_reuse(session, SECOND, 5), 4);
+    ck_assert_uint_eq(aglm_session_reuse(session, SECOND, 1), 0);
+    ck_assert_uint_eq(aglm_session_length(session), 0);
+    ck_assert_uint_eq(aglm_session_reuse(session, SECOND, 0), 0);
+}
+END_TEST
+
+/* ---- the KV cache ---- */
+
+enum { N_TOKENS = 20 };
+
+/* Seeded ids, one of them another; the last position's logits. */
+static void run_tokens(float logits[100], size_t changed)
+{
+    int32_t tokens[N_TOKENS];
+    for (size_t i = 0; i < N_TOKENS; i++)
+        tokens[i] = (int32_t)((i * 37 + 11 + (i == changed) * 5) % 100);
+    aglm_session_truncate(session, 0);
+    ck_assert_int_eq(aglm_session_prefill(session, tokens, N_TOKENS, &err), 0);
+    memcpy(logits, aglm_session_logits(session), 100 * sizeof(*logits));
+}
+
+static double nmse(const float *a, const float *b)
+{
+    double difference = 0, sum = 0;
+    for (size_t i = 0; i < 100; i++) {
+        difference += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
+        sum += (double)b[i] * b[i];
+    }
+    return difference / sum;
+}
+
+START_TEST(test_cache_types)
+{
+    static const struct {
+        enum aglm_dtype k, v;
+        double low, high; /* error against F16 */
+    } CASES[] = {{AGLM_Q8_0, AGLM_Q8_0, 1e-9, 1e-3}, {AGLM_Q8_0, AGLM_F16, 1e-9, 1e-3},
+                 {AGLM_F16, AGLM_Q8_0, 1e-9, 1e-3},  {AGLM_Q4_0, AGLM_Q4_0, 1e-5, 0.1},
+                 {AGLM_Q4_0, AGLM_F16, 1e-6, 0.1},   {AGLM_F16, AGLM_Q4_0, 1e-6, 0.1},
+                 {AGLM_Q8_0, AGLM_Q4_0, 1e-6, 0.1}};
+    float half[100], logits[100], single[100];
+    write_preset(&WINDOWED, AGLM_F32);
+    ck_assert_msg(open_model("cpu", NULL) == 0, "%s", err.msg);
+    open_cached(AGLM_F16, AGLM_F16, 32);
+    run_tokens(half, N_TOKENS);
+    open_cached(AGLM_F32, AGLM_F32, 32); /* 0: not given */
+    run_tokens(logits, N_TOKENS);
+    ck_assert_mem_eq(half, logits, sizeof(half));
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        open_cached(CASES[i].k, CASES[i].v, 32);
+        run_tokens(logits, N_TOKENS);
+        double e = nmse(logits, half);
+        ck_assert_msg(e > CASES[i].low && e < CASES[i].high, "case %zu: NMSE %g", i, e);
+        open_cached(CASES[i].k, CASES[i].v, 1);
+        run_tokens(single, N_TOKENS);
+        ck_assert_mem_eq(logits, single, sizeof(logits));
+    }
+}
+END_TEST
+
+START_TEST(test_cache_types_that_do_not_fit)
+{
+    write_model(AGLM_F32); /* heads of 16 */
+    ck_assert_int_eq(open_model("cpu", NULL), 0);
+    struct aglm_session_options o = {.n_ctx = 8, .n_batch = 8, .n_ubatch = 8, .n_threads = 1};
+    o.type_k = AGLM_Q8_0;
+    expect(aglm_session_open(&session, model, &o, &err), -ENOTSUP, "key cache in q8_0");
+    expect(aglm_session_open(&session, model, &o, &err), -ENOTSUP, "multiple of 32, these have 16");
+    o.type_k = AGLM_F16, o.type_v = AGLM_Q4_0;
+    expect(aglm_session_open(&session, model, &o, &err), -ENOTSUP, "value cache in q4_0");
+    o.type_v = AGLM_Q6_K;
+    expect(aglm_session_open(&session, model, &o, &err), -EINVAL, "value cache of type q6_K");
+    o.type_v = (enum aglm_dtype)77;
+    expect(aglm_session_open(&session, model, &o, &err), -EINVAL, "type unknown");
+    ck_assert_ptr_null(session);
+}
+END_TEST
+
+/* Five layers that each see 4 positions reach 15 back: position 4 of 20 is the first that the last
+ * one can feel. A sixth layer sees everything. */
+START_TEST(test_window_ends_where_it_should)
+{
+    float plain[100], changed[100];
+    struct aglm_preset preset = WINDOWED;
+    write_preset(&preset, AGLM_F32);
+    ck_assert_int_eq(open_model("cpu", NULL), 0);
+    open_cached(AGLM_F16, AGLM_F16, _i ? 3 : 32);
+    run_tokens(plain, N_TOKENS);
+    run_tokens(changed, 3);
+    ck_assert_mem_eq(plain, changed, sizeof(plain));
+    run_tokens(changed, 4);
+    ck_assert_mem_ne(plain, changed, sizeof(plain));
+    ck_assert_uint_eq(aglm_session_kv_bytes(session, 3), 5 * 3 * 2 * 32 * 2);
+    ck_assert_uint_eq(aglm_session_kv_bytes(session, 20), 5 * 4 * 2 * 32 * 2);
+    open_cached(AGLM_Q8_0, AGLM_Q4_0, 32);
+    ck_assert_uint_eq(aglm_session_kv_bytes(session, 20), 5 * 4 * (34 + 18));
+    aglm_session_close(&session);
+    aglm_model_close(&model);
+    preset.n_layers = 6;
+    write_preset(&preset, AGLM_F32);
+    ck_assert_int_eq(open_model("cpu", NULL), 0);
+    open_cached(AGLM_F16, AGLM_F16, 32);
+    run_tokens(plain, N_TOKENS);
+    run_tokens(changed, 0);
+    ck_assert_mem_ne(plain, changed, sizeof(plain));
+    ck_assert_uint_eq(aglm_session_kv_bytes(session, 20), (5 * 4 + 20) * 2 * 32 * 2);
+}
+END_TEST
+
+START_TEST(test_context_override)
+{
+    write_model(AGLM_F32);
+    struct aglm_model_options o = model_options("cpu", NULL);
+    o.n_ctx_override = 8192;
+    ck_assert_int_eq(aglm_model_open(&model, &o, &err), 0);
+    ck_assert_uint_eq(aglm_model_info(model)->n_ctx_train, 8192);
+    aglm_model_close(&model);
+    o.n_ctx_override = 8193;
+    expect(aglm_model_open(&model, &o, &err), -EINVAL, "--override-ctx 8193");
+}
+END_TEST
+
+START_TEST(test_tokenizer_of_a_model_without)
+{
+    const struct aglm_tokenizer *tokenizer = NULL;
+    write_model(AGLM_F32);
+    ck_assert_int_eq(open_model("null", NULL), 0);
+    expect(aglm_model_tokenizer(model, &tokenizer, &err), -ENOENT, "tiny.gguf");
+    ck_assert_ptr_null(tokenizer);
+    ck_assert_ptr_nonnull(aglm_gguf_tensor_find(aglm_model_file(model), "token_embd.weight"));
 }
 END_TEST
 
@@ -353,6 +578,13 @@ int main(void)
     tcase_add_test(tc, test_session_refusals);
     tcase_add_loop_test(tc, test_context_survives_refusals, 0, 2);
     tcase_add_test(tc, test_cancel);
+    tcase_add_test(tc, test_cancel_between_layers);
+    tcase_add_loop_test(tc, test_prefix_reuse, 0, 2);
+    tcase_add_test(tc, test_cache_types);
+    tcase_add_test(tc, test_cache_types_that_do_not_fit);
+    tcase_add_loop_test(tc, test_window_ends_where_it_should, 0, 2);
+    tcase_add_test(tc, test_context_override);
+    tcase_add_test(tc, test_tokenizer_of_a_model_without);
     tcase_add_test(tc, test_tensors_are_all_there_and_no_more);
     tcase_add_test(tc, test_err_prefix);
     suite_add_tcase(suite, tc);
