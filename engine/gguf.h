@@ -91,5 +91,9 @@ int aglm_gguf_get_array(const struct aglm_gguf *file, const char *key, struct ag
  */
 size_t aglm_gguf_kv_count(const struct aglm_gguf *file);
 const char *aglm_gguf_kv_at(const struct aglm_gguf *file, size_t i, char *buf, size_t buf_size);
+/* The same without a look into it, for copying: key i of n, the type of its value (one of enum
+ * aglm_gguf_vtype) and the value's bytes as they lie in the file. */
+const char *aglm_gguf_kv_raw(const struct aglm_gguf *file, size_t i, uint32_t *type,
+                             const void **value, size_t *bytes);
 
 #endif

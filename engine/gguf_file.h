@@ -20,6 +20,8 @@ enum {
 struct gguf_kv {
     const char *key; /* in the arena */
     uint32_t type;
+    const uint8_t *raw; /* the value as it lies in the file, after its type */
+    size_t raw_bytes;
     const uint8_t *value; /* scalars: in the mapping, maybe unaligned; not for strings and arrays */
     const char *string;   /* in the arena */
     struct aglm_gguf_array array;

@@ -66,13 +66,8 @@ static int read_array(struct gguf_cursor *c, const char *key, struct aglm_gguf_a
     return 0;
 }
 
-static int read_kv(struct gguf_cursor *c, struct gguf_kv *kv)
+static int read_value(struct gguf_cursor *c, struct gguf_kv *kv)
 {
-    int rc = gguf_read_name(c, GGUF_MAX_KEY_BYTES, &kv->key, "a metadata key");
-    if (!rc)
-        rc = gguf_read_u32(c, &kv->type, "a metadata type");
-    if (rc)
-        return rc;
     if (kv->type >= N_VALUE_TYPES)
         return bad_type(c, kv->key, "unknown value type", kv->type);
     if (kv->type == AGLM_GGUF_STRING)
@@ -85,6 +80,19 @@ static int read_kv(struct gguf_cursor *c, struct gguf_kv *kv)
     if (kv->type == AGLM_GGUF_BOOL && kv->value[0] > 1)
         return bad_type(c, kv->key, "is a boolean of value", kv->value[0]);
     return 0;
+}
+
+static int read_kv(struct gguf_cursor *c, struct gguf_kv *kv)
+{
+    int rc = gguf_read_name(c, GGUF_MAX_KEY_BYTES, &kv->key, "a metadata key");
+    if (!rc)
+        rc = gguf_read_u32(c, &kv->type, "a metadata type");
+    if (rc)
+        return rc;
+    kv->raw = c->file->base + c->at;
+    rc = read_value(c, kv);
+    kv->raw_bytes = (size_t)(c->file->base + c->at - kv->raw);
+    return rc;
 }
 
 static int by_key(const void *a, const void *b)
@@ -305,5 +313,15 @@ const char *aglm_gguf_kv_at(const struct aglm_gguf *file, size_t i, char *buf, s
         snprintf(buf, buf_size, "%" PRIu64, v.u);
     else
         snprintf(buf, buf_size, "%.*g", kv->type == AGLM_GGUF_F32 ? 7 : 15, v.f);
+    return kv->key;
+}
+
+const char *aglm_gguf_kv_raw(const struct aglm_gguf *file, size_t i, uint32_t *type,
+                             const void **value, size_t *bytes)
+{
+    const struct gguf_kv *kv = &file->kvs[i];
+    *type = kv->type;
+    *value = kv->raw;
+    *bytes = kv->raw_bytes;
     return kv->key;
 }

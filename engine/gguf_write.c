@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { ALIGNMENT = 32, MAX_NAME_BYTES = 64 };
@@ -131,19 +132,25 @@ void aglm_gguf_writer_array(struct aglm_gguf_writer *w, const char *key, uint32_
         append(w, &w->kv, packed, bytes);
 }
 
+void aglm_gguf_writer_raw(struct aglm_gguf_writer *w, const char *key, uint32_t type,
+                          const void *value, size_t bytes)
+{
+    append_key(w, key, type);
+    append(w, &w->kv, value, bytes);
+}
+
 /* Bytes of a tensor, or 0 with a sticky error. */
 static uint64_t declared_bytes(struct aglm_gguf_writer *w, const char *name, uint32_t type,
                                unsigned n_dims, const uint64_t *ne)
 {
-    const struct aglm_dtype_info *info = aglm_dtype_get(type);
+    unsigned block_elements = 0, block_bytes = 0;
     uint64_t elements = 1, bytes = 0;
-    bool fits = info && n_dims >= 1 && n_dims <= AGLM_GGUF_MAX_DIMS && name[0] &&
-                strlen(name) <= MAX_NAME_BYTES;
+    bool fits = aglm_dtype_block(type, &block_elements, &block_bytes) == 0 && n_dims >= 1 &&
+                n_dims <= AGLM_GGUF_MAX_DIMS && name[0] && strlen(name) <= MAX_NAME_BYTES;
     for (unsigned d = 0; fits && d < n_dims; d++)
         fits = ne[d] >= 1 && !__builtin_mul_overflow(elements, ne[d], &elements);
-    fits = fits && ne[0] % info->block_elements == 0 &&
-           !__builtin_mul_overflow(elements / info->block_elements, (uint64_t)info->block_bytes,
-                                   &bytes) &&
+    fits = fits && ne[0] % block_elements == 0 &&
+           !__builtin_mul_overflow(elements / block_elements, (uint64_t)block_bytes, &bytes) &&
            bytes <= INT64_MAX / 2 - w->data_bytes;
     if (!fits) {
         stick(w, -EINVAL, "tensor with an impossible name, type or shape", name);
@@ -188,6 +195,22 @@ static uint64_t header_bytes(const struct aglm_gguf_writer *w)
 uint64_t aglm_gguf_writer_size(const struct aglm_gguf_writer *w)
 {
     return aligned(header_bytes(w)) + w->data_bytes;
+}
+
+int aglm_gguf_writer_check_space(const struct aglm_gguf_writer *w, struct aglm_err *err)
+{
+    struct statvfs fs;
+    const uint64_t need = aglm_gguf_writer_size(w);
+    if (fstatvfs(w->fd, &fs) != 0)
+        return aglm_err_set(err, -EIO, "%s: cannot read the free space: %s", w->path,
+                            strerror(errno));
+    uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (free_bytes >= need)
+        return 0;
+    return aglm_err_set(err, -ENOSPC,
+                        "%s: needs %" PRIu64 " MB and its folder has %" PRIu64
+                        " MB free; free some space or choose another folder",
+                        w->path, (need + 999999) / 1000000, free_bytes / 1000000);
 }
 
 /* ---- the file ---- */

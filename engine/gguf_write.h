@@ -30,10 +30,17 @@ void aglm_gguf_writer_bool(struct aglm_gguf_writer *w, const char *key, bool val
  * have them: numbers little-endian without gaps, strings as u64 length and bytes each. */
 void aglm_gguf_writer_array(struct aglm_gguf_writer *w, const char *key, uint32_t type, uint64_t n,
                             const void *packed, size_t bytes);
+/* A value of any type as it lies in another file: see aglm_gguf_kv_raw. */
+void aglm_gguf_writer_raw(struct aglm_gguf_writer *w, const char *key, uint32_t type,
+                          const void *value, size_t bytes);
+/* Also of types that the engine does not run, if their block size is known. */
 void aglm_gguf_writer_tensor(struct aglm_gguf_writer *w, const char *name, enum aglm_dtype type,
                              unsigned n_dims, const uint64_t *ne);
 /* Total size in bytes that the finished file will have; valid after the last declaration. */
 uint64_t aglm_gguf_writer_size(const struct aglm_gguf_writer *w);
+/* -ENOSPC, naming the need and what there is, when the folder has no room for the whole file. After
+ * the last declaration. */
+int aglm_gguf_writer_check_space(const struct aglm_gguf_writer *w, struct aglm_err *err);
 /* Appends bytes to the data of the next tensor in declaration order; a tensor may come in pieces.
  */
 int aglm_gguf_writer_data(struct aglm_gguf_writer *w, const void *data, size_t size,
