@@ -27,6 +27,9 @@ struct aglm_backend {
      * -ECANCELED: options->cancelled, polled between layers, said so; last is untouched. */
     int (*forward)(void *state, const int32_t *tokens, size_t n, size_t pos, float *rows,
                    float *last);
+    /* See aglm_session_observe; NULL where there are no activations. */
+    void (*observe)(void *state, void (*fn)(void *ctx, size_t site, const float *x, size_t n),
+                    void *ctx);
     /* The CPUs its threads may run on, read back, into buf. */
     void (*affinity)(const void *state, char *buf, size_t size);
     /* Bytes of KV cache read to decode a token at depth positions. */

@@ -155,6 +155,17 @@ int aglm_session_decode(struct aglm_session *s, int32_t token, struct aglm_err *
     return aglm_session_eval(s, &token, 1, NULL, err);
 }
 
+int aglm_session_observe(struct aglm_session *s,
+                         void (*fn)(void *ctx, size_t site, const float *x, size_t n), void *ctx,
+                         struct aglm_err *err)
+{
+    if (!s->model->backend->observe)
+        return aglm_err_set(err, -ENOTSUP, "backend '%s' has no activations to look at",
+                            s->model->backend->name);
+    s->model->backend->observe(s->state, fn, ctx);
+    return 0;
+}
+
 const float *aglm_session_logits(const struct aglm_session *s)
 {
     return s->logits;

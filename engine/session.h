@@ -19,14 +19,16 @@
 
 struct aglm_model;
 struct aglm_session;
+struct aglm_int8_options;
 
 struct aglm_model_options {
-    const char *path;    /* GGUF file */
-    const char *backend; /* "cpu" or "null" */
-    const char *isa;     /* "auto", "c", "avx2", "avx512" */
-    const char
-        *quantize; /* NULL, or the type to re-quantize an F16/BF16/F32 file's matrices to on load */
-    unsigned n_load_threads;      /* threads for repacking; >= 1 */
+    const char *path;        /* GGUF file */
+    const char *backend;     /* "cpu" or "null" */
+    const char *isa;         /* "auto", "c", "avx2", "avx512" */
+    const char *quantize;    /* NULL, or "int8" or the type to re-quantize an F16/BF16/F32 file's
+                                matrices to on load */
+    unsigned n_load_threads; /* threads for repacking; >= 1 */
+    const struct aglm_int8_options *int8; /* with quantize "int8": NULL is dynamic; engine/int8.h */
     uint32_t n_ctx_override;      /* 0, or the training context to assume instead of the file's, at
                                      most 8192 or the file's (the option --override-ctx) */
     bool (*cancelled)(void *ctx); /* polled; true stops with -ECANCELED; may be NULL */
@@ -96,6 +98,12 @@ int aglm_session_decode(struct aglm_session *session, int32_t token, struct aglm
  * at most n - 1 (the last token must be run for its logits), forgets the rest, and returns its
  * length. */
 size_t aglm_session_reuse(struct aglm_session *session, const int32_t *tokens, size_t n);
+
+/* Shows fn every row of activations before it meets a matrix, with its place as engine/int8.h
+ * counts them: for calibration, slow. fn NULL ends it. -ENOTSUP: the backend has none. */
+int aglm_session_observe(struct aglm_session *session,
+                         void (*fn)(void *ctx, size_t site, const float *x, size_t n), void *ctx,
+                         struct aglm_err *err);
 
 /* [n_vocab] floats of the last position, owned by the session, valid until the next call on it. */
 const float *aglm_session_logits(const struct aglm_session *session);

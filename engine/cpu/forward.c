@@ -12,17 +12,53 @@
 #include <math.h>
 #include <string.h>
 
-void aglm_cpu_prepare(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g,
-                      const float *in, size_t token)
+/* Calibration looks on. One row at a time, whichever thread has it. */
+static void observe(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g,
+                    const float *row)
 {
-    static const size_t BLOCK[AGLM_ACT_SETS] = {[AGLM_ACTS_32] = 32, [AGLM_ACTS_256] = 256};
+    struct aglm_cpu_state *s = r->s;
+    pthread_mutex_lock(&s->observe_lock);
+    s->observe(s->observe_ctx, g->site, row, g->part[0].k);
+    pthread_mutex_unlock(&s->observe_lock);
+}
+
+/* A row as INT8; fake: as the floats that its codes stand for. */
+static void round_int8(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g, float *row,
+                       size_t token)
+{
+    const struct aglm_cpu_acts *a = &r->s->acts[AGLM_ACTS_INT8];
     const size_t k = g->part[0].k;
-    for (unsigned i = 0; i < AGLM_ACT_SETS; i++) {
+    int8_t *q = a->q + token * k;
+    float scale = r->k->quantize_int8(q, a->sum + token * (k / 16), row, k, g->int8_scale);
+    a->scale[token * (k / 32)] = scale;
+    for (size_t i = 0; r->s->w->fake_int8 && i < k; i++)
+        row[i] = (float)q[i] * scale;
+}
+
+/* Which activations a matrix takes. */
+static const struct aglm_cpu_acts *acts_for(const struct aglm_cpu_state *s,
+                                            const struct aglm_matrix *m)
+{
+    if (m->type == AGLM_INT8)
+        return &s->acts[AGLM_ACTS_INT8];
+    return &s->acts[aglm_act_block(m->type) == 256 ? AGLM_ACTS_256 : AGLM_ACTS_32];
+}
+
+void aglm_cpu_prepare(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g, float *in,
+                      size_t token)
+{
+    static const size_t BLOCK[] = {[AGLM_ACTS_32] = 32, [AGLM_ACTS_256] = 256};
+    const size_t k = g->part[0].k;
+    for (unsigned i = 0; i < AGLM_ACTS_INT8; i++) {
         const struct aglm_cpu_acts *a = &r->s->acts[i];
         if (g->acts >> i & 1)
             r->k->quantize(a->q + token * k, a->scale + token * (k / 32), a->sum + token * (k / 16),
                            in + token * k, k, BLOCK[i]);
     }
+    if (r->s->observe)
+        observe(r, g, in + token * k);
+    if (g->acts >> AGLM_ACTS_INT8 & 1)
+        round_int8(r, g, in + token * k, token);
 }
 
 /* out: [n, ld] = in: [n, k] times the group's rows, prepared before. Panels are dealt out four at a
@@ -35,8 +71,7 @@ static void matmul(const struct aglm_cpu_run *r, const struct aglm_matrix_group 
     uint8_t *scratch = s->scratch + r->ith * s->scratch_bytes;
     for (unsigned i = 0; i < g->n; i++) {
         const struct aglm_matrix *m = &g->part[i];
-        const struct aglm_cpu_acts *a =
-            &s->acts[aglm_act_block(m->type) == 256 ? AGLM_ACTS_256 : AGLM_ACTS_32];
+        const struct aglm_cpu_acts *a = acts_for(s, m);
         const struct aglm_acts acts = {in, a->q, a->scale, a->sum};
         const size_t stride = aglm_panel_bytes(m->type, m->k);
         for (size_t p; (p = aglm_pool_next(s->pool) * CHUNK) < m->n_panels;) {

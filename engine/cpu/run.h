@@ -25,9 +25,10 @@ static inline void aglm_cpu_add_bias(const struct aglm_cpu_run *r,
         r->k->add(out, g->bias, g->n_rows);
 }
 
-/* Activations as the group's products want them. The only place where they are made. in: [n, k]. */
-void aglm_cpu_prepare(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g,
-                      const float *in, size_t token);
+/* Activations as the group's products want them. The only place where they are made. in: [n, k];
+ * where INT8 is only played (fake), a row is rounded in place. */
+void aglm_cpu_prepare(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g, float *in,
+                      size_t token);
 
 /* From s->qkv to s->att, prepared for the layer's output matrix: biases, norms of heads, positions,
  * the KV cache, attention. */

@@ -93,6 +93,7 @@ static void cpu_close(void *state)
     if (!s)
         return;
     aglm_pool_destroy(&s->pool);
+    pthread_mutex_destroy(&s->observe_lock);
     if (s->memory)
         munmap(s->memory, s->memory_bytes);
     free(s);
@@ -110,6 +111,7 @@ static int cpu_open(void **state, const struct aglm_model *model,
     int rc = 0;
     if (!s)
         return aglm_err_set(err, -ENOMEM, "%s: out of memory for a session", model->info.name);
+    pthread_mutex_init(&s->observe_lock, NULL);
     s->model = model;
     s->w = model->weights;
     s->n_ctx = options->n_ctx;
@@ -151,6 +153,14 @@ fail:
     return rc;
 }
 
+static void cpu_observe(void *state, void (*fn)(void *ctx, size_t site, const float *x, size_t n),
+                        void *ctx)
+{
+    struct aglm_cpu_state *s = state;
+    s->observe = fn;
+    s->observe_ctx = ctx;
+}
+
 static void cpu_affinity(const void *state, char *buf, size_t size)
 {
     const struct aglm_cpu_state *s = state;
@@ -176,6 +186,7 @@ const struct aglm_backend aglm_backend_cpu = {
     .open = cpu_open,
     .close = cpu_close,
     .forward = aglm_cpu_forward,
+    .observe = cpu_observe,
     .affinity = cpu_affinity,
     .kv_bytes = cpu_kv_bytes,
 };

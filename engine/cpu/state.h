@@ -7,6 +7,8 @@
 #include "engine/cpu/weights.h"
 #include "engine/pool.h"
 
+#include <pthread.h>
+
 /* Logit rows computed at a time when every position's are wanted. */
 #define AGLM_LOGIT_ROWS 16
 
@@ -50,6 +52,9 @@ struct aglm_cpu_state {
     const int32_t *tokens; /* [n] */
     size_t n, pos;
     float *rows, *last;
+    void (*observe)(void *ctx, size_t site, const float *x, size_t n);
+    void *observe_ctx;
+    pthread_mutex_t observe_lock;
     bool stopped; /* by the first thread between layers; the others see it after a barrier */
     bool (*cancelled)(void *ctx);
     void *cancelled_ctx;

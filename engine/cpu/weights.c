@@ -6,6 +6,7 @@
  */
 #include "engine/cpu/weights.h"
 
+#include "engine/int8.h"
 #include "engine/kernels/pack.h"
 #include "engine/pool.h"
 #include "probes/isa.h"
@@ -31,7 +32,9 @@ struct job {
 struct loader {
     const struct aglm_model *model;
     const struct aglm_model_options *options;
-    const struct aglm_dtype_info *quantize; /* NULL: types as in the file */
+    const struct aglm_dtype_info *quantize; /* NULL: types as in the file, or INT8 */
+    bool int8;
+    size_t n_groups;
     struct aglm_cpu_weights *w;
     struct job *jobs; /* [n_jobs] */
     size_t n_jobs;
@@ -49,6 +52,8 @@ struct loader {
  * file's type. */
 static enum aglm_dtype target_type(const struct loader *l, const struct aglm_gguf_tensor *t)
 {
+    if (l->int8 && t->ne[0] % 32 == 0)
+        return l->w->fake_int8 ? AGLM_F32 : AGLM_INT8;
     if (!l->quantize)
         return t->type;
     enum aglm_dtype type = l->quantize->type;
@@ -76,7 +81,9 @@ static void plan_matrix(struct loader *l, struct aglm_matrix_group *group,
     }
     m->n_panels = (m->n_rows + ROWS - 1) / ROWS;
     const size_t block = aglm_act_block(m->type);
-    if (block)
+    if (l->int8 && m->k % 32 == 0)
+        group->acts |= 1u << AGLM_ACTS_INT8;
+    else if (block)
         group->acts |= 1u << (block == 256 ? AGLM_ACTS_256 : AGLM_ACTS_32);
     l->w->acts |= group->acts;
     m->offset = l->w->arena_bytes;
@@ -94,6 +101,9 @@ static void plan_group(struct loader *l, struct aglm_matrix_group *group,
     const struct aglm_gguf_tensor *all[3] = {a, b, c};
     unsigned n = c ? 3 : b ? 2 : 1;
     bool same = true;
+    group->site = l->n_groups++;
+    if (l->options->int8 && l->options->int8->scales)
+        group->int8_scale = l->options->int8->scales[group->site];
     for (unsigned i = 1; i < n; i++)
         same = same && target_type(l, all[i]) == target_type(l, a);
     if (same) {
@@ -213,7 +223,7 @@ static int allocate(struct loader *l)
 #ifdef MADV_HUGEPAGE
     (void)madvise(p, w->arena_bytes, MADV_HUGEPAGE); /* worth it, not needed */
 #endif
-    if (!l->quantize)
+    if (!l->quantize && !l->int8)
         return 0;
     unsigned n = aglm_pool_threads(l->pool);
     l->quantized_stride = w->k_max * 4; /* no type is longer than F32 */
@@ -238,11 +248,46 @@ static const void *source_row(const struct job *job, size_t r, enum aglm_dtype *
     return NULL;
 }
 
+/* Sixteen rows rounded to INT8; fake: as floats again. */
+static void pack_int8(struct loader *l, const struct job *job, size_t panel, unsigned ith)
+{
+    const struct aglm_matrix *m = job->matrix;
+    uint8_t *dst = l->w->arena + m->offset + panel * aglm_panel_bytes(m->type, m->k);
+    uint8_t *buffer = l->quantized + ith * ROWS * l->quantized_stride;
+    float *row = l->row + ith * l->w->k_max, scale[ROWS];
+    const int8_t *q[ROWS] = {NULL};
+    const void *rows[ROWS] = {NULL};
+    for (size_t i = 0; i < ROWS; i++, buffer += l->quantized_stride) {
+        enum aglm_dtype type = m->type;
+        const void *source = source_row(job, panel * ROWS + i, &type);
+        if (!source)
+            continue;
+        int8_t *codes = (int8_t *)buffer;
+        aglm_dtype_get(type)->to_float(row, source, m->k);
+        scale[i] = aglm_int8_row(codes, row, m->k);
+        q[i] = codes;
+        if (!l->w->fake_int8)
+            continue;
+        for (size_t j = 0; j < m->k; j++)
+            row[j] = (float)codes[j] * scale[i];
+        memcpy(buffer, row, m->k * sizeof(*row));
+        rows[i] = buffer;
+    }
+    if (l->w->fake_int8)
+        aglm_pack_panel(AGLM_F32, dst, rows, m->k);
+    else
+        aglm_pack_int8(dst, q, scale, m->k);
+}
+
 static void pack_panel(struct loader *l, const struct job *job, size_t panel, unsigned ith)
 {
     const struct aglm_matrix *m = job->matrix;
     const struct aglm_dtype_info *to = aglm_dtype_get(m->type);
     const void *rows[ROWS];
+    if (l->int8 && m->k % 32 == 0) {
+        pack_int8(l, job, panel, ith);
+        return;
+    }
     for (size_t i = 0; i < ROWS; i++) {
         enum aglm_dtype type = m->type;
         rows[i] = source_row(job, panel * ROWS + i, &type);
@@ -302,14 +347,18 @@ static void tell(const struct loader *l, struct aglm_model_info *info)
     for (size_t i = 0; i < l->n_jobs; i++) {
         const struct aglm_matrix *m = l->jobs[i].matrix;
         const struct aglm_dtype_info *type = aglm_dtype_get(m->type);
-        size_t bytes = m->n_rows * m->k / type->block_elements * type->block_bytes;
+        size_t bytes = m->type == AGLM_INT8
+                           ? m->n_rows * (m->k + sizeof(float))
+                           : m->n_rows * m->k / type->block_elements * type->block_bytes;
         bytes_of[m->type] += m->n_rows * m->k;
         info->bytes_per_token += bytes;
     }
     for (size_t i = 0; i < AGLM_MATMUL_SLOTS; i++)
         best = bytes_of[i] > bytes_of[best] ? i : best;
     snprintf(info->quantization, sizeof(info->quantization), "%s",
-             aglm_dtype_get((uint32_t)best)->name);
+             l->w->fake_int8     ? "int8-fake"
+             : best == AGLM_INT8 ? "int8"
+                                 : aglm_dtype_get((uint32_t)best)->name);
     snprintf(info->isa, sizeof(info->isa), "%s", l->w->kernels.isa);
     /* Matrices, then what stays in the file's form: vectors, and an embedding that is no output
      * matrix. */
@@ -322,11 +371,33 @@ static void tell(const struct loader *l, struct aglm_model_info *info)
     info->bytes_per_token += embd->n_bytes / embd->ne[1];
 }
 
+/* Scales that fit the model, and rows whose integer sums fit 32 bits: 128 * 127 * k < 2^31. */
+static int check_int8(struct loader *l)
+{
+    enum { MAX_K = 131072 };
+    const struct aglm_hparams *hp = &l->model->hp;
+    const struct aglm_int8_options *o = l->options->int8;
+    const size_t sites = 4 * (size_t)hp->n_layers + 1;
+    if (o && o->scales && o->n_sites != sites)
+        return aglm_err_set(l->err, -EINVAL,
+                            "%s: the calibration has %zu scales, but this model takes %zu; it is "
+                            "of another model",
+                            l->options->path, o->n_sites, sites);
+    if (hp->n_ff > MAX_K)
+        return aglm_err_set(l->err, -ENOTSUP, "%s: rows of %u weights are too long for int8",
+                            l->options->path, hp->n_ff);
+    return 0;
+}
+
 static int check_quantize(struct loader *l)
 {
     const char *name = l->options->quantize;
     if (!name)
         return 0;
+    l->int8 = strcmp(name, "int8") == 0;
+    l->w->fake_int8 = l->int8 && l->options->int8 && l->options->int8->fake;
+    if (l->int8)
+        return check_int8(l);
     l->quantize = aglm_dtype_by_name(name);
     if (!l->quantize)
         return aglm_err_set(l->err, -EINVAL,

@@ -18,17 +18,19 @@ struct aglm_matrix {
     const uint8_t *data;
 };
 
-/* Activations in 8 bit come in two forms: blocks of 32 or of 256 share a scale. A group may need
- * both (Q4_K beside Q5_0), or none (F16). */
-enum aglm_act_set { AGLM_ACTS_32, AGLM_ACTS_256, AGLM_ACT_SETS };
+/* Activations in 8 bit come in three forms: blocks of 32 or of 256 share a scale, or (INT8) a whole
+ * row. A group may need two (Q4_K beside Q5_0), or none (F16). */
+enum aglm_act_set { AGLM_ACTS_32, AGLM_ACTS_256, AGLM_ACTS_INT8, AGLM_ACT_SETS };
 
 /* Matrices over the same input whose outputs lie one after another: one where all types agree. */
 struct aglm_matrix_group {
     struct aglm_matrix part[3];
     unsigned n;
-    size_t n_rows; /* of all parts */
-    unsigned acts; /* bits of enum aglm_act_set: the activations that its parts take */
-    float *bias;   /* [n_rows] or NULL */
+    size_t n_rows;    /* of all parts */
+    unsigned acts;    /* bits of enum aglm_act_set: the activations that its parts take */
+    float *bias;      /* [n_rows] or NULL */
+    size_t site;      /* which place in the network its input is, as engine/int8.h counts them */
+    float int8_scale; /* of INT8 activations; 0: dynamic */
 };
 
 struct aglm_cpu_layer {
@@ -49,6 +51,7 @@ struct aglm_cpu_weights {
     struct aglm_matrix_group output;
     size_t n_layers, k_max; /* the longest row of any matrix */
     unsigned acts;          /* bits of enum aglm_act_set: what any group takes */
+    bool fake_int8;         /* activations are rounded to INT8 and multiplied as floats */
     uint8_t *arena;
     size_t arena_bytes;
 };
