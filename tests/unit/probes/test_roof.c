@@ -1,0 +1,94 @@
+/* The roof probe: what it measures and how it is looked up. How fast anything is, is not tested. */
+#include "probes/isa.h"
+#include "probes/roof.h"
+
+#include <check.h>
+#include <errno.h>
+#include <math.h>
+
+static struct aglm_roof roof;
+
+static const struct aglm_roof_options SMALL = {
+    .isa_flags = 0, .max_threads = 3, .buffer_bytes = 4 << 20, .window_ms = 1};
+
+START_TEST(test_lines)
+{
+    struct aglm_roof_options o = SMALL;
+    struct aglm_err err = {0};
+    o.isa_flags = aglm_isa_detect();
+    ck_assert_msg(!aglm_roof_measure(&roof, &o, &err), "%s", err.msg);
+    const size_t sets = 1 + !!(o.isa_flags & AGLM_ISA_AVX2) + !!(o.isa_flags & AGLM_ISA_AVX512);
+    ck_assert_uint_eq(roof.n, 3 * (1 + 2 * sets)); /* for 1, 2 and 3 threads */
+    ck_assert_uint_eq(roof.buffer_bytes, 4 << 20);
+    ck_assert_uint_gt(roof.ns, 0);
+    for (size_t i = 0; i < roof.n; i++) {
+        const struct aglm_roof_line *l = &roof.line[i];
+        ck_assert(isfinite(l->per_s) && l->low_per_s > 0 && l->low_per_s <= l->per_s);
+        ck_assert_uint_ge(l->n_windows, 3);
+        const struct aglm_roof_line *found = aglm_roof_find(&roof, l->kind, l->isa, l->threads);
+        ck_assert_ptr_eq(found, l);
+    }
+    ck_assert_ptr_null(aglm_roof_find(&roof, AGLM_ROOF_INT8, "z80", 1));
+    ck_assert_uint_eq(aglm_roof_find(&roof, AGLM_ROOF_READ, NULL, 100)->threads, 3);
+}
+END_TEST
+
+START_TEST(test_base_set)
+{
+    struct aglm_roof_options o = SMALL;
+    o.max_threads = 1;
+    ck_assert(!aglm_roof_measure(&roof, &o, NULL));
+    ck_assert_uint_eq(roof.n, 3);
+    for (size_t i = 0; i < roof.n; i++)
+        ck_assert_str_eq(roof.line[i].isa, "c");
+    o.skip = 1u << AGLM_ROOF_READ;
+    ck_assert(!aglm_roof_measure(&roof, &o, NULL));
+    ck_assert_uint_eq(roof.n, 2);
+    ck_assert_ptr_null(aglm_roof_find(&roof, AGLM_ROOF_READ, NULL, 1));
+}
+END_TEST
+
+START_TEST(test_lookup)
+{
+    const struct aglm_roof r = {.line = {{AGLM_ROOF_INT8, "c", 1, 10, 9, 3},
+                                         {AGLM_ROOF_INT8, "avx2", 1, 80, 70, 3},
+                                         {AGLM_ROOF_INT8, "c", 2, 20, 18, 3},
+                                         {AGLM_ROOF_INT8, "avx2", 2, 150, 140, 3}},
+                                .n = 4};
+    ck_assert_ptr_eq(aglm_roof_find(&r, AGLM_ROOF_INT8, NULL, 1), &r.line[1]);
+    ck_assert_ptr_eq(aglm_roof_find(&r, AGLM_ROOF_INT8, "c", 3), &r.line[2]);
+    ck_assert_ptr_eq(aglm_roof_find(&r, AGLM_ROOF_INT8, NULL, 2), &r.line[3]);
+    ck_assert_ptr_null(aglm_roof_find(&r, AGLM_ROOF_F32, NULL, 2));
+}
+END_TEST
+
+START_TEST(test_refused)
+{
+    struct aglm_roof_options o = SMALL;
+    struct aglm_err err = {0};
+    o.max_threads = 0;
+    ck_assert_int_eq(aglm_roof_measure(&roof, &o, &err), -EINVAL);
+    o.max_threads = 513;
+    ck_assert_int_eq(aglm_roof_measure(&roof, &o, &err), -EINVAL);
+    o.max_threads = 1;
+    o.buffer_bytes = (size_t)1 << 60;
+    ck_assert_int_lt(aglm_roof_measure(&roof, &o, &err), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("roof");
+    TCase *tc = tcase_create("roof");
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, test_lines);
+    tcase_add_test(tc, test_base_set);
+    tcase_add_test(tc, test_lookup);
+    tcase_add_test(tc, test_refused);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
