@@ -5,19 +5,15 @@
  * 0, 1 for an error, 2 for wrong usage. Ctrl-C while a file is being made removes what there is of
  * it.
  */
+#include "bench/cmd_model.h"
 #include "bench/commands.h"
 #include "bench/escape.h"
-#include "bench/progress.h"
 #include "engine/arch.h"
 #include "engine/synth.h"
-#include "probes/clock.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +22,8 @@ static const char help[] =
     "Usage: aglm-bench model list\n"
     "       aglm-bench model info FILE [-o text|json]\n"
     "       aglm-bench model synth --preset NAME -o FILE [-q TYPE] [--seed N] [-t N] [--quiet]\n"
+    "       aglm-bench model quantize IN OUT -q TYPE [options]  see model quantize --help\n"
+    "       aglm-bench model convert DIR OUT.gguf [options]    see model convert --help\n"
     "Looks at GGUF model files and makes synthetic ones.\n"
     "\n"
     "list    the presets: models whose published shapes can be had without a download\n"
@@ -44,30 +42,6 @@ static const char help[] =
     "output matrix of a q4_0 file is q6_k, as in llama.cpp's.\n"
     "Exit codes: 0 done, 1 error or interrupted, 2 wrong usage.\n";
 
-enum { EXIT_DONE = 0, EXIT_ERROR = 1, EXIT_USAGE = 2 };
-
-static int wrong_usage(const char *what, const char *value)
-{
-    fprintf(stderr, "aglm-bench model: %s%s%s; see aglm-bench model --help\n", what,
-            value ? ": " : "", value ? value : "");
-    return EXIT_USAGE;
-}
-
-static int fail(const struct aglm_err *err)
-{
-    fprintf(stderr, "aglm-bench model: %s\n", err->msg);
-    return EXIT_ERROR;
-}
-
-/* A result that could not be written (a full disk) is an error. */
-static int finish_stdout(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return EXIT_DONE;
-    fprintf(stderr, "aglm-bench model: cannot write to standard output: %s\n", strerror(errno));
-    return EXIT_ERROR;
-}
-
 static uint64_t preset_parameters(const struct aglm_preset *p)
 {
     const uint64_t q = (uint64_t)p->n_heads * p->head_dim,
@@ -85,7 +59,7 @@ static uint64_t preset_parameters(const struct aglm_preset *p)
 static int list(int argc, char **argv)
 {
     if (argc > 1)
-        return wrong_usage("list takes no arguments", argv[1]);
+        return model_wrong_usage("list takes no arguments", argv[1]);
     printf("%-15s %-8s %8s %10s %10s %10s\n", "preset", "arch", "params", "q4_0", "q8_0", "f16");
     for (size_t i = 0; i < aglm_preset_count(); i++) {
         const struct aglm_preset *p = aglm_preset_at(i);
@@ -95,7 +69,7 @@ static int list(int argc, char **argv)
             printf(" %7.0f MB", (double)aglm_synth_size(p, types[t]) / 1e6);
         printf("\n");
     }
-    return finish_stdout();
+    return model_finish_stdout();
 }
 
 /* ---- info ---- */
@@ -226,11 +200,11 @@ static int print_json(cJSON *root)
     cJSON_Delete(root);
     if (!text) {
         fprintf(stderr, "aglm-bench model: out of memory\n");
-        return EXIT_ERROR;
+        return MODEL_ERROR;
     }
     puts(text);
     cJSON_free(text);
-    return EXIT_DONE;
+    return MODEL_DONE;
 }
 
 static int info(int argc, char **argv)
@@ -242,57 +216,34 @@ static int info(int argc, char **argv)
             const char *format = i + 1 < argc ? argv[++i] : "";
             json = strcmp(format, "json") == 0;
             if (!json && strcmp(format, "text") != 0)
-                return wrong_usage("-o must be text or json", format);
+                return model_wrong_usage("-o must be text or json", format);
         } else if (argv[i][0] == '-' && argv[i][1] != '\0') {
-            return wrong_usage("info has no such option", argv[i]);
+            return model_wrong_usage("info has no such option", argv[i]);
         } else if (path) {
-            return wrong_usage("info takes one file, more than one is given", argv[i]);
+            return model_wrong_usage("info takes one file, more than one is given", argv[i]);
         } else {
             path = argv[i];
         }
     }
     if (!path)
-        return wrong_usage("info needs a file", NULL);
+        return model_wrong_usage("info needs a file", NULL);
 
     struct aglm_gguf *file = NULL;
     struct aglm_err err = {0};
     struct summary summary;
-    int code = EXIT_DONE;
+    int code = MODEL_DONE;
     if (aglm_gguf_open(&file, path, &err))
-        return fail(&err);
+        return model_fail(&err);
     summarize(&summary, file);
     if (json)
         code = print_json(info_json(file, &summary));
     else
         info_text(file, &summary);
     aglm_gguf_close(&file);
-    return code ? code : finish_stdout();
+    return code ? code : model_finish_stdout();
 }
 
 /* ---- synth ---- */
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-    interrupted = 1;
-}
-
-struct drawing {
-    struct aglm_progress progress;
-    const char *what;
-    uint64_t start_ns;
-};
-
-static bool draw(void *ctx, uint64_t done, uint64_t total)
-{
-    struct drawing *d = ctx;
-    double fraction = total ? (double)done / (double)total : 0.0;
-    double spent = (double)(aglm_clock_ns() - d->start_ns) / 1e9;
-    aglm_progress_draw(&d->progress, fraction, d->what,
-                       fraction > 0.02 ? spent / fraction - spent : NAN);
-    return !interrupted;
-}
 
 struct synth_arguments {
     const char *preset, *type, *path;
@@ -300,117 +251,93 @@ struct synth_arguments {
     bool quiet;
 };
 
-static bool parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *out)
-{
-    char *end;
-    if (text[0] < '0' || text[0] > '9')
-        return false;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (errno || *end || value < low || value > high)
-        return false;
-    *out = value;
-    return true;
-}
-
-static bool is_option(const char *argument, const char *brief, const char *full)
-{
-    return strcmp(argument, full) == 0 || (brief && strcmp(argument, brief) == 0);
-}
-
 static int parse_synth(struct synth_arguments *a, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i];
-        if (is_option(name, NULL, "--quiet")) {
+        if (model_is_option(name, NULL, "--quiet")) {
             a->quiet = true;
             continue;
         }
-        const char **text = is_option(name, NULL, "--preset")     ? &a->preset
-                            : is_option(name, "-q", "--quantize") ? &a->type
-                            : is_option(name, "-o", "--output")   ? &a->path
-                                                                  : NULL;
-        bool seed = is_option(name, NULL, "--seed"), threads = is_option(name, "-t", "--threads");
+        const char **text = model_is_option(name, NULL, "--preset")     ? &a->preset
+                            : model_is_option(name, "-q", "--quantize") ? &a->type
+                            : model_is_option(name, "-o", "--output")   ? &a->path
+                                                                        : NULL;
+        bool seed = model_is_option(name, NULL, "--seed"),
+             threads = model_is_option(name, "-t", "--threads");
         if (!text && !seed && !threads)
-            return wrong_usage("synth has no such option", name);
+            return model_wrong_usage("synth has no such option", name);
         if (++i == argc)
-            return wrong_usage("a value is missing after", name);
+            return model_wrong_usage("a value is missing after", name);
         if (text)
             *text = argv[i];
-        else if (seed && !parse_number(argv[i], 0, UINT64_MAX, &a->seed))
-            return wrong_usage("--seed must be a whole number, 0 or more", argv[i]);
-        else if (threads && !parse_number(argv[i], 1, 512, &a->threads))
-            return wrong_usage("-t must be a whole number, 1 to 512", argv[i]);
+        else if (seed && !model_parse_number(argv[i], 0, UINT64_MAX, &a->seed))
+            return model_wrong_usage("--seed must be a whole number, 0 or more", argv[i]);
+        else if (threads && !model_parse_number(argv[i], 1, 512, &a->threads))
+            return model_wrong_usage("-t must be a whole number, 1 to 512", argv[i]);
     }
     if (!a->preset || !a->path)
-        return wrong_usage(a->preset ? "synth needs -o FILE" : "synth needs --preset NAME", NULL);
-    return EXIT_DONE;
-}
-
-static unsigned usable_cpus(void)
-{
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-    return n < 1 ? 1 : n > 512 ? 512 : (unsigned)n;
+        return model_wrong_usage(a->preset ? "synth needs -o FILE" : "synth needs --preset NAME",
+                                 NULL);
+    return MODEL_DONE;
 }
 
 static int write_synth(const struct synth_arguments *a, const struct aglm_preset *preset,
                        const struct aglm_dtype_info *type)
 {
     struct aglm_err err = {0};
-    struct drawing drawing = {.what = a->path, .start_ns = aglm_clock_ns()};
+    struct model_job job;
     struct aglm_synth_options options = {.type = type->type,
                                          .seed = a->seed,
                                          .n_threads = (unsigned)a->threads,
-                                         .progress = draw,
-                                         .progress_ctx = &drawing};
-    struct sigaction action = {.sa_handler = on_signal}, old_int, old_term;
-    aglm_progress_init(&drawing.progress, stderr, false, a->quiet);
-    interrupted = 0;
-    sigaction(SIGINT, &action, &old_int);
-    sigaction(SIGTERM, &action, &old_term);
+                                         .progress = model_job_draw,
+                                         .progress_ctx = &job};
+    model_job_begin(&job, a->path, a->quiet);
     int rc = aglm_synth_write(preset, &options, a->path, &err);
-    sigaction(SIGINT, &old_int, NULL);
-    sigaction(SIGTERM, &old_term, NULL);
-    aglm_progress_clear(&drawing.progress);
+    model_job_end(&job);
     if (rc)
-        return fail(&err);
+        return model_fail(&err);
     if (!a->quiet)
         fprintf(stderr, "%s: %s, %s, %.0f MB, seed %" PRIu64 "\n", a->path, preset->title,
                 type->name, (double)aglm_synth_size(preset, type->type) / 1e6, a->seed);
-    return EXIT_DONE;
+    return MODEL_DONE;
 }
 
 static int synth(int argc, char **argv)
 {
-    struct synth_arguments a = {.type = "q4_0", .seed = 1, .threads = usable_cpus()};
+    struct synth_arguments a = {.type = "q4_0", .seed = 1, .threads = model_usable_cpus()};
     int code = parse_synth(&a, argc, argv);
     if (code)
         return code;
     const struct aglm_preset *preset = aglm_preset_find(a.preset);
     const struct aglm_dtype_info *type = aglm_dtype_by_name(a.type);
     if (!preset)
-        return wrong_usage("no such preset (aglm-bench model list names them)", a.preset);
+        return model_wrong_usage("no such preset (aglm-bench model list names them)", a.preset);
     if (!type)
-        return wrong_usage("-q must be f32, f16, bf16, q8_0, q6_k or q4_0", a.type);
+        return model_wrong_usage("-q must be f32, f16, bf16, q8_0, q6_k or q4_0", a.type);
     return write_synth(&a, preset, type);
 }
 
 int aglm_cmd_model(int argc, char **argv)
 {
+    if (argc >= 2 && strcmp(argv[1], "quantize") == 0)
+        return aglm_cmd_model_quantize(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "convert") == 0)
+        return aglm_cmd_convert(argc - 1, argv + 1);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
             fputs(help, stdout);
-            return finish_stdout();
+            return model_finish_stdout();
         }
     }
     if (argc < 2)
-        return wrong_usage("say what to do: list, info or synth", NULL);
+        return model_wrong_usage("say what to do: list, info, synth, quantize or convert", NULL);
     if (strcmp(argv[1], "list") == 0)
         return list(argc - 1, argv + 1);
     if (strcmp(argv[1], "info") == 0)
         return info(argc - 1, argv + 1);
     if (strcmp(argv[1], "synth") == 0)
         return synth(argc - 1, argv + 1);
-    return wrong_usage("there is no such subcommand; there are list, info and synth", argv[1]);
+    return model_wrong_usage(
+        "there is no such subcommand; there are list, info, synth, quantize and convert", argv[1]);
 }

@@ -7,6 +7,7 @@
 int aglm_cmd_run(int argc, char **argv);
 int aglm_cmd_profile(int argc, char **argv);
 int aglm_cmd_model(int argc, char **argv);
+int aglm_cmd_convert(int argc, char **argv); /* of model */
 int aglm_cmd_eval(int argc, char **argv);
 int aglm_cmd_report(int argc, char **argv);
 
