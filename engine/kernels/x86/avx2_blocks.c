@@ -160,18 +160,24 @@ X86_INLINE void dot_unsigned(__m256i sum[TILE][2], const uint8_t *bytes, const i
 X86_INLINE void dot_signed(__m256i sum[TILE][2], const uint8_t *bytes, const int8_t *q, size_t k,
                            const unsigned tokens)
 {
+    const int8_t *at[TILE];
     X86_UNROLL
-    for (unsigned t = 0; t < tokens; t++)
+    for (unsigned t = 0; t < tokens; t++) {
         sum[t][0] = sum[t][1] = _mm256_setzero_si256();
-    AVX2_ROLLED
+        at[t] = q + t * k;
+        AVX2_POINTER(at[t]);
+    }
+    X86_UNROLL
     for (unsigned s = 0; s < 8; s++) {
         const __m256i w0 = load(bytes + s * 64), w1 = load(bytes + s * 64 + 32);
         const __m256i m0 = _mm256_abs_epi8(w0), m1 = _mm256_abs_epi8(w1);
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++) {
-            __m256i v = spread(q + t * k + s * 4);
+            __m256i v = spread(at[t] + s * 4);
             sum[t][0] = add_signed(sum[t][0], w0, m0, v);
+            AVX2_IN_ORDER(sum[t][0]);
             sum[t][1] = add_signed(sum[t][1], w1, m1, v);
+            AVX2_IN_ORDER(sum[t][1]);
         }
     }
 }

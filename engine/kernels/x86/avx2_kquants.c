@@ -201,28 +201,38 @@ X86_INLINE void add_two_steps(__m256i total[TILE][2], const uint8_t *bytes, cons
     const __m256i b0 = load(bytes + 64), b1 = load(bytes + 96);
     X86_UNROLL
     for (unsigned t = 0; t < tokens; t++) {
-        const __m256i a = spread(q + t * k), b = spread(q + t * k + 4);
-        __m256i s0 = _mm256_add_epi16(_mm256_maddubs_epi16(a0, a), _mm256_maddubs_epi16(b0, b));
-        __m256i s1 = _mm256_add_epi16(_mm256_maddubs_epi16(a1, a), _mm256_maddubs_epi16(b1, b));
+        const int8_t *at = q + t * k;
+        const __m256i a = spread(at);
+        __m256i s0 = _mm256_maddubs_epi16(a0, a), s1 = _mm256_maddubs_epi16(a1, a);
+        AVX2_IN_ORDER(s1);
+        const __m256i b = spread(at + 4);
+        s0 = _mm256_add_epi16(s0, _mm256_maddubs_epi16(b0, b));
+        AVX2_IN_ORDER(s0);
+        s1 = _mm256_add_epi16(s1, _mm256_maddubs_epi16(b1, b));
+        AVX2_IN_ORDER(s1);
         total[t][0] = _mm256_add_epi32(total[t][0], _mm256_madd_epi16(s0, load(scale)));
+        AVX2_IN_ORDER(total[t][0]);
         total[t][1] = _mm256_add_epi32(total[t][1], _mm256_madd_epi16(s1, load(scale + 16)));
+        AVX2_IN_ORDER(total[t][1]);
     }
 }
 
 X86_INLINE void dot_super(__m256i total[TILE][2], const struct avx2_chunk *c, const int8_t *q,
                           size_t k, const enum aglm_dtype type, const unsigned tokens)
 {
-    const unsigned steps = type == AGLM_Q4_K ? 8 : type == AGLM_Q6_K ? 2 : 4;
+    const unsigned steps = type == AGLM_Q4_K ? 8 : 4;
     X86_UNROLL
     for (unsigned t = 0; t < tokens; t++)
         total[t][0] = total[t][1] = _mm256_setzero_si256();
     AVX2_ROLLED
     for (size_t s = 0; s < 64; s += steps) {
         const int16_t *scale = c->scale[s / 4][0];
-        if (type == AGLM_Q6_K)
+        if (type == AGLM_Q6_K) {
             add_two_steps(total, c->bytes + s * 64, scale, q + s * 4, k, tokens);
-        else
+            add_two_steps(total, c->bytes + s * 64 + 128, scale, q + s * 4 + 8, k, tokens);
+        } else {
             add_steps(total, c->bytes + s * 64, scale, q + s * 4, k, steps, tokens);
+        }
     }
 }
 

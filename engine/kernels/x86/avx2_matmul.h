@@ -26,6 +26,11 @@ enum { ROWS = AGLM_PANEL_ROWS, STREAMS = 4, TILE = 4, CHUNK = 256 };
 #define AVX2_ROLLED _Pragma("GCC unroll 1")
 #endif
 
+/* No instruction, in this place. GCC otherwise computes all products of a step before it adds any,
+ * and spills; and makes each address a sum of its own instead of a pointer and a constant. */
+#define AVX2_IN_ORDER(v) __asm__ volatile("" : "+x"(v))
+#define AVX2_POINTER(p) __asm__ volatile("" : "+r"(p))
+
 static inline __m256i load(const void *p)
 {
     return _mm256_loadu_si256((const __m256i *)p);
@@ -214,21 +219,26 @@ struct avx2_chunk {
 X86_INLINE void dot_steps(__m256i sum[TILE][2], const uint8_t *bytes, const int8_t *q, size_t k,
                           const unsigned steps, const unsigned tokens)
 {
+    const int8_t *at[TILE];
     __m256i w0 = load(bytes), w1 = load(bytes + 32);
     X86_UNROLL
     for (unsigned t = 0; t < tokens; t++) {
-        __m256i v = spread(q + t * k);
+        at[t] = q + t * k;
+        AVX2_POINTER(at[t]);
+        __m256i v = spread(at[t]);
         sum[t][0] = _mm256_maddubs_epi16(w0, v);
         sum[t][1] = _mm256_maddubs_epi16(w1, v);
     }
-    AVX2_ROLLED
+    X86_UNROLL
     for (unsigned s = 1; s < steps; s++) {
         w0 = load(bytes + s * 64), w1 = load(bytes + s * 64 + 32);
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++) {
-            __m256i v = spread(q + t * k + s * 4);
+            __m256i v = spread(at[t] + s * 4);
             sum[t][0] = _mm256_add_epi16(sum[t][0], _mm256_maddubs_epi16(w0, v));
+            AVX2_IN_ORDER(sum[t][0]);
             sum[t][1] = _mm256_add_epi16(sum[t][1], _mm256_maddubs_epi16(w1, v));
+            AVX2_IN_ORDER(sum[t][1]);
         }
     }
 }
@@ -253,14 +263,18 @@ void aglm_avx2_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx2_prefill
 X86_INLINE void load_tile(__m256 acc[TILE][2], const float *out, size_t ld_out, size_t k0,
                           const unsigned tokens)
 {
+    X86_UNROLL
     for (unsigned t = 0; t < tokens; t++)
+        X86_UNROLL
         for (unsigned h = 0; h < 2; h++)
             acc[t][h] = k0 ? _mm256_loadu_ps(out + t * ld_out + h * 8) : _mm256_setzero_ps();
 }
 
 X86_INLINE void store_tile(float *out, size_t ld_out, __m256 acc[TILE][2], const unsigned tokens)
 {
+    X86_UNROLL
     for (unsigned t = 0; t < tokens; t++)
+        X86_UNROLL
         for (unsigned h = 0; h < 2; h++)
             _mm256_storeu_ps(out + t * ld_out + h * 8, acc[t][h]);
 }
