@@ -3,7 +3,8 @@
 
 HEADER declares what OUT.c defines. Each NAME=PATH becomes `const char NAME[]`, NUL-terminated. The migrations
 become `aglm_schema[]` in the order of their numbers. Refuses empty files, numbers with a gap, and a migration
-that does not set its own user_version, so that a mistake ends the build and not a user's upgrade.
+that does not set its own user_version, so that a mistake ends the build and not a user's upgrade. Only .txt files
+may hold more than ASCII.
 """
 import os
 import re
@@ -11,7 +12,7 @@ import sys
 
 
 def array(name, data, storage):
-    values = ",".join(str(b) for b in data + b"\0")
+    values = ",".join(str(b) if b < 128 else f"'\\x{b:02x}'" for b in data + b"\0")
     lines = re.sub(r"(.{1,95}),", r"\1,\n    ", values + ",")
     return f"{storage}const char {name}[{len(data) + 1}] = {{\n    {lines.rstrip()}\n}};\n"
 
@@ -22,7 +23,7 @@ def read(path):
     if not data or b"\0" in data:
         sys.exit(f"embed.py: {path}: empty, or not text")
     data.decode("utf-8")
-    if any(b > 127 for b in data):
+    if any(b > 127 for b in data) and not path.endswith(".txt"):
         sys.exit(f"embed.py: {path}: not ASCII; write &#…; in HTML")
     return data
 
