@@ -65,8 +65,8 @@ static void fill_llama_bench(struct aglm_row *row, const struct aglm_record *r,
     text(row, "cpu_mask", r->cpu_mask);
     flag(row, "cpu_strict", r->cpu_strict);
     whole(row, "poll", 50);
-    text(row, "type_k", "f16");
-    text(row, "type_v", "f16");
+    text(row, "type_k", r->type_k);
+    text(row, "type_v", r->type_v);
     whole(row, "n_gpu_layers", 0);
     whole(row, "n_cpu_moe", 0);
     text(row, "split_mode", "layer");

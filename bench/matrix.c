@@ -49,6 +49,7 @@ uint64_t aglm_plan_count(const struct aglm_options *o)
 {
     uint64_t n = times(count_variants(o), count_phases(o));
     n = times(n, times(o->n_batch.n, o->n_ubatch.n));
+    n = times(n, times(o->types_k.n, o->types_v.n));
     n = times(n, times(o->n_threads.n, o->cpu_masks.n));
     return times(n, times(o->cpu_strict.n, o->n_depth.n));
 }
@@ -109,6 +110,10 @@ static void add_configuration(struct aglm_plan *plan, const struct aglm_options 
     k /= o->cpu_masks.n;
     test.n_threads = o->n_threads.values[k % o->n_threads.n];
     k /= o->n_threads.n;
+    test.type_v = o->types_v.values[k % o->types_v.n];
+    k /= o->types_v.n;
+    test.type_k = o->types_k.values[k % o->types_k.n];
+    k /= o->types_k.n;
     test.n_ubatch = o->n_ubatch.values[k % o->n_ubatch.n];
     k /= o->n_ubatch.n;
     test.n_batch = o->n_batch.values[k];

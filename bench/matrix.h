@@ -25,6 +25,7 @@ struct aglm_variant {
 struct aglm_test {
     size_t variant; /* in plan->variants */
     const char *cpu_mask;
+    const char *type_k, *type_v; /* of the KV cache */
     uint32_t n_threads, n_batch, n_ubatch, n_depth, n_prompt, n_gen;
     bool cpu_strict;
 };

@@ -97,6 +97,19 @@ static int check_isa(const char *option, const char *item, struct aglm_err *err)
                         item);
 }
 
+static int check_cache_type(const char *option, const char *item, struct aglm_err *err)
+{
+    static const char *const names[] = {"f16", "q8_0", "q4_0"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(item, names[i]) == 0) {
+            return 0;
+        }
+    }
+    return aglm_err_set(err, -EINVAL,
+                        "%s: '%.40s' is no type of the KV cache: give f16, q8_0 or q4_0", option,
+                        item);
+}
+
 static int check_mask(const char *option, const char *item, struct aglm_err *err)
 {
     struct aglm_cpumask mask;
@@ -133,6 +146,18 @@ static int set_isa(struct aglm_options *o, const char *option, const char *v, st
 static int set_mask(struct aglm_options *o, const char *option, const char *v, struct aglm_err *err)
 {
     return add_strings(&o->cpu_masks, option, v, check_mask, err);
+}
+
+static int set_type_k(struct aglm_options *o, const char *option, const char *v,
+                      struct aglm_err *err)
+{
+    return add_strings(&o->types_k, option, v, check_cache_type, err);
+}
+
+static int set_type_v(struct aglm_options *o, const char *option, const char *v,
+                      struct aglm_err *err)
+{
+    return add_strings(&o->types_v, option, v, check_cache_type, err);
 }
 
 static int set_pg(struct aglm_options *o, const char *option, const char *v, struct aglm_err *err)
@@ -236,6 +261,9 @@ static const struct option options[] = {
     {{"-d", "--n-depth"}, KIND_LIST, AT(n_depth), 0, AGLM_OPTIONS_MAX_TOKENS},
     {{"-b", "--batch-size"}, KIND_LIST, AT(n_batch), 1, AGLM_OPTIONS_MAX_TOKENS},
     {{"-ub", "--ubatch-size"}, KIND_LIST, AT(n_ubatch), 1, AGLM_OPTIONS_MAX_TOKENS},
+    {{"-ctk", "--cache-type-k"}, KIND_SETTER, .set = set_type_k},
+    {{"-ctv", "--cache-type-v"}, KIND_SETTER, .set = set_type_v},
+    {{"--override-ctx"}, KIND_NUMBER, AT(override_ctx), 1, UINT32_MAX},
     {{"-t", "--threads"}, KIND_LIST, AT(n_threads), 1, 512},
     {{"-C", "--cpu-mask"}, KIND_SETTER, .set = set_mask},
     {{"--cpu-strict"}, KIND_LIST, AT(cpu_strict), 0, 1},
@@ -305,6 +333,7 @@ static int fill_defaults(struct aglm_options *o, uint32_t default_threads, struc
     if (default_string(&o->models, AGLM_OPTIONS_DEFAULT_MODEL) < 0 ||
         default_string(&o->quantize, "none") < 0 || default_string(&o->backends, "cpu") < 0 ||
         default_string(&o->isas, "auto") < 0 || default_string(&o->cpu_masks, "0x0") < 0 ||
+        default_string(&o->types_k, "f16") < 0 || default_string(&o->types_v, "f16") < 0 ||
         default_list(&o->n_prompt, 512) < 0 || default_list(&o->n_gen, 128) < 0 ||
         default_list(&o->n_depth, 0) < 0 || default_list(&o->n_threads, default_threads) < 0 ||
         default_list(&o->n_batch, 2048) < 0 || default_list(&o->n_ubatch, 512) < 0 ||
@@ -386,6 +415,8 @@ void aglm_options_finish(struct aglm_options *o)
     finish_strings(&o->backends);
     finish_strings(&o->isas);
     finish_strings(&o->cpu_masks);
+    finish_strings(&o->types_k);
+    finish_strings(&o->types_v);
     aglm_u32_list_finish(&o->n_prompt);
     aglm_u32_list_finish(&o->n_gen);
     aglm_u32_list_finish(&o->n_depth);

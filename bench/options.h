@@ -36,12 +36,13 @@ struct aglm_prompt_gen {
 };
 
 struct aglm_options {
-    struct aglm_str_list models, quantize, backends, isas, cpu_masks;
+    struct aglm_str_list models, quantize, backends, isas, cpu_masks, types_k, types_v;
     struct aglm_u32_list n_prompt, n_gen, n_depth, n_threads, n_batch, n_ubatch, cpu_strict;
     struct aglm_prompt_gen *pg; /* [n_pg] */
     size_t n_pg;
     uint64_t repetitions, delay_s, seed;
-    uint64_t max_time_s; /* 0: no limit */
+    uint64_t max_time_s;   /* 0: no limit */
+    uint64_t override_ctx; /* 0: the file's context length */
     enum aglm_format output, output_err;
     char *db;    /* NULL: not given */
     char *label; /* NULL: not given */

@@ -7,8 +7,6 @@
 #include <string.h>
 
 static const struct aglm_foreign_option foreign[] = {
-    {{"-ctk", "--cache-type-k"}, true, "f16", "a KV cache in another type than f16"},
-    {{"-ctv", "--cache-type-v"}, true, "f16", "a KV cache in another type than f16"},
     {{"-ngl", "--n-gpu-layers"}, true, "0", "offload to a GPU"},
     {{"-ncmoe", "--n-cpu-moe"}, true, "0", "mixture-of-experts placement"},
     {{"-fa", "--flash-attn"}, true, "0|off|auto", "flash attention"},

@@ -16,7 +16,9 @@ static const char swept[] =
     "  -pg PROMPT,GEN              prompt, then generation, in one test (default: none)\n"
     "  -d, --n-depth N             tokens in the KV cache before the test, not timed (default: 0)\n"
     "  -b, --batch-size N          (default: 2048)\n"
-    "  -ub, --ubatch-size N        (default: 512)\n";
+    "  -ub, --ubatch-size N        (default: 512)\n"
+    "  -ctk, --cache-type-k f16|q8_0|q4_0  of the keys in the KV cache (default: f16)\n"
+    "  -ctv, --cache-type-v f16|q8_0|q4_0  of its values (default: f16)\n";
 
 static const char machine[] =
     "  -C, --cpu-mask HEX          CPUs the threads may use; 0x0: no pinning (default: 0x0)\n"
@@ -24,6 +26,8 @@ static const char machine[] =
     "  --backend cpu|null          null does no arithmetic: it measures this program (default: "
     "cpu)\n"
     "  --isa auto|c|avx2|avx512    instruction set of the kernels (default: auto)\n"
+    "  --override-ctx N            context length to assume where the file states one that is too\n"
+    "                              short (GLM-Edge); at most 8192 or the file's own\n"
     "\n"
     "How to measure:\n"
     "  -r, --repetitions N         of each test (default: 5)\n"
@@ -57,9 +61,9 @@ static const char notes[] =
     "window, as in llama-bench. TTFT is prefill plus first token (tests with a prompt).\n"
     "A test is INVALID when its number should not be used: other processes took over 15% of the\n"
     "CPUs, threads did not run where they were told to, or it ended early.\n"
-    "llama-bench's options for what is not done here (-ngl, -fa, -ctk, …) are accepted with the "
+    "llama-bench's options for what is not done here (-ngl, -fa, …) are accepted with the "
     "value\n"
-    "that is true here (0, 0, f16, …) and refused otherwise.\n"
+    "that is true here (0, 0, …) and refused otherwise.\n"
     "\n"
     "Ctrl-C once: stop, keep and print what was measured; twice: quit at once.\n"
     "Exit codes: 0 done, 1 error or interrupted, 2 wrong usage.\n";

@@ -76,6 +76,16 @@ static void cell_ubatch(char *buf, const struct aglm_record *r, const struct agl
     snprintf(buf, CELL_SIZE, "%" PRIu32, r->n_ubatch);
 }
 
+static void cell_type_k(char *buf, const struct aglm_record *r, const struct aglm_results *d)
+{
+    snprintf(buf, CELL_SIZE, "%s", r->type_k);
+}
+
+static void cell_type_v(char *buf, const struct aglm_record *r, const struct aglm_results *d)
+{
+    snprintf(buf, CELL_SIZE, "%s", r->type_v);
+}
+
 static void cell_test(char *buf, const struct aglm_record *r, const struct aglm_results *d)
 {
     aglm_escape_md(buf, CELL_SIZE, r->test);
@@ -138,6 +148,8 @@ static const struct md_column md_columns[] = {
     {"cpu_strict", cell_strict, true, "0"},
     {"n_batch", cell_batch, true, "2048"},
     {"n_ubatch", cell_ubatch, true, "512"},
+    {"type_k", cell_type_k, true, "f16"},
+    {"type_v", cell_type_v, true, "f16"},
     {"test", cell_test, true, NULL},
     {"t/s", cell_speed, true, NULL},
     {"median", cell_median, true, NULL}, /* its header says what the interval is */

@@ -54,35 +54,65 @@ struct field {
     enum kind kind;
     size_t offset;
     size_t size; /* TEXT: of the array */
+    const char
+        *fallback; /* TEXT: what records from before there was the field mean by it, or NULL */
 };
 
 #define FIELD(kind, name)                                                                        \
     {                                                                                            \
 #name, kind, offsetof(struct aglm_record, name), sizeof(((struct aglm_record *)0)->name) \
     }
+#define FIELD_OR(kind, name, text)                                                                \
+    {                                                                                             \
+#name, kind, offsetof(struct aglm_record, name), sizeof(((struct aglm_record *)0)->name), \
+            text                                                                                  \
+    }
 
 static const struct field fields[] = {
-    FIELD(TEXT, run_uuid),      FIELD(TEXT, test_uuid),
-    FIELD(TEXT, suite),         FIELD(TEXT, test),
-    FIELD(TEXT, label),         FIELD(I64, started_ms),
-    FIELD(TEXT, version),       FIELD(TEXT, commit),
-    FIELD(TEXT, compiler),      FIELD(TEXT, flags),
-    FIELD(TEXT, fingerprint),   FIELD(TEXT, cpu_info),
-    FIELD(TEXT, gpu_info),      FIELD(TEXT, model_path),
-    FIELD(TEXT, model_name),    FIELD(TEXT, model_type),
-    FIELD(TEXT, arch),          FIELD(TEXT, quantization),
-    FIELD(TEXT, model_digest),  FIELD(U64, model_size),
-    FIELD(U64, model_n_params), FIELD(U64, bytes_per_token),
-    FIELD(U64, load_ns),        FIELD(TEXT, backend),
-    FIELD(TEXT, isa),           FIELD(TEXT, cpu_mask),
-    FIELD(TEXT, affinity),      FIELD(TEXT, requantize),
-    FIELD(U32, n_threads),      FIELD(U32, n_batch),
-    FIELD(U32, n_ubatch),       FIELD(U32, n_prompt),
-    FIELD(U32, n_gen),          FIELD(U32, n_depth),
-    FIELD(U32, repetitions),    FIELD(U64, seed),
-    FIELD(BOOLEAN, cpu_strict), FIELD(BOOLEAN, warmup),
-    FIELD(U64, delay_s),        FIELD(TEXT, order),
-    FIELD(BOOLEAN, valid),      FIELD(TEXT, reasons),
+    FIELD(TEXT, run_uuid),
+    FIELD(TEXT, test_uuid),
+    FIELD(TEXT, suite),
+    FIELD(TEXT, test),
+    FIELD(TEXT, label),
+    FIELD(I64, started_ms),
+    FIELD(TEXT, version),
+    FIELD(TEXT, commit),
+    FIELD(TEXT, compiler),
+    FIELD(TEXT, flags),
+    FIELD(TEXT, fingerprint),
+    FIELD(TEXT, cpu_info),
+    FIELD(TEXT, gpu_info),
+    FIELD(TEXT, model_path),
+    FIELD(TEXT, model_name),
+    FIELD(TEXT, model_type),
+    FIELD(TEXT, arch),
+    FIELD(TEXT, quantization),
+    FIELD(TEXT, model_digest),
+    FIELD(U64, model_size),
+    FIELD(U64, model_n_params),
+    FIELD(U64, bytes_per_token),
+    FIELD(U64, load_ns),
+    FIELD(TEXT, backend),
+    FIELD(TEXT, isa),
+    FIELD(TEXT, cpu_mask),
+    FIELD(TEXT, affinity),
+    FIELD(TEXT, requantize),
+    FIELD_OR(TEXT, type_k, "f16"),
+    FIELD_OR(TEXT, type_v, "f16"),
+    FIELD(U32, n_threads),
+    FIELD(U32, n_batch),
+    FIELD(U32, n_ubatch),
+    FIELD(U32, n_prompt),
+    FIELD(U32, n_gen),
+    FIELD(U32, n_depth),
+    FIELD(U32, repetitions),
+    FIELD(U64, seed),
+    FIELD(BOOLEAN, cpu_strict),
+    FIELD(BOOLEAN, warmup),
+    FIELD(U64, delay_s),
+    FIELD(TEXT, order),
+    FIELD(BOOLEAN, valid),
+    FIELD(TEXT, reasons),
 };
 
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
@@ -430,6 +460,10 @@ static int from_json(struct aglm_record *record, const cJSON *root, struct aglm_
     }
     for (size_t i = 0; i < N_FIELDS; i++) {
         const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, fields[i].name);
+        if (item == NULL && fields[i].fallback != NULL) {
+            snprintf((char *)record + fields[i].offset, fields[i].size, "%s", fields[i].fallback);
+            continue;
+        }
         if (!field_from_json(record, &fields[i], item)) {
             return aglm_err_set(err, -EINVAL,
                                 "record: %s is missing, too long or of the wrong kind",

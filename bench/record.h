@@ -49,6 +49,7 @@ struct aglm_record {
     uint64_t model_size, model_n_params, bytes_per_token, load_ns;
     /* configuration */
     char backend[16], isa[16], cpu_mask[64], affinity[128], requantize[16];
+    char type_k[8], type_v[8]; /* of the KV cache: "f16", "q8_0", "q4_0" */
     uint32_t n_threads, n_batch, n_ubatch, n_prompt, n_gen, n_depth,
         repetitions; /* repetitions asked for */
     uint64_t seed;

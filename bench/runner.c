@@ -173,6 +173,7 @@ static void open_variant(struct runner *r, size_t v)
         .isa = variant->isa,
         .quantize = strcmp(variant->quantize, "none") == 0 ? NULL : variant->quantize,
         .n_load_threads = most_threads(r->setup->plan, v),
+        .n_ctx_override = (uint32_t)r->setup->options->override_ctx,
         .cancelled = r->setup->cancelled,
         .cancelled_ctx = r->setup->ctx};
     tell(r, AGLM_RUN_LOADING, v, 0, 0, 0);
@@ -220,7 +221,8 @@ static bool same_configuration(const struct aglm_test *a, const struct aglm_test
 {
     return a->variant == b->variant && a->n_threads == b->n_threads && a->n_batch == b->n_batch &&
            a->n_ubatch == b->n_ubatch && a->cpu_strict == b->cpu_strict &&
-           strcmp(a->cpu_mask, b->cpu_mask) == 0;
+           strcmp(a->cpu_mask, b->cpu_mask) == 0 && strcmp(a->type_k, b->type_k) == 0 &&
+           strcmp(a->type_v, b->type_v) == 0;
 }
 
 /* Makes the open session one of test i's configuration, with room for every test of that
@@ -234,7 +236,8 @@ static int ensure_session(struct runner *r, size_t i, bool *opened, struct aglm_
         return aglm_err_set(err, -EINVAL,
                             "needs %" PRIu64
                             " positions (depth + prompt + generated) and the model has %" PRIu32
-                            ": give smaller -d, -p or -n",
+                            ": give smaller -d, -p or -n, or --override-ctx if "
+                            "the file understates it",
                             positions(test), n_train);
     }
     *opened = false;
@@ -259,6 +262,8 @@ static int ensure_session(struct runner *r, size_t i, bool *opened, struct aglm_
         .n_ctx = (uint32_t)n_ctx,
         .n_batch = n_batch,
         .n_ubatch = test->n_ubatch < n_batch ? test->n_ubatch : n_batch,
+        .type_k = aglm_dtype_by_name(test->type_k)->type,
+        .type_v = aglm_dtype_by_name(test->type_v)->type,
         .n_threads = test->n_threads,
         .cpu_mask = aglm_cpumask_is_empty(&mask) ? NULL : mask.bits,
         .cpu_mask_bytes = sizeof(mask.bits),
@@ -303,6 +308,8 @@ static int start_record(struct runner *r, size_t i, struct aglm_err *err)
     snprintf(rec->isa, sizeof(rec->isa), "%s", info->isa);
     snprintf(rec->cpu_mask, sizeof(rec->cpu_mask), "%s", test->cpu_mask);
     snprintf(rec->requantize, sizeof(rec->requantize), "%s", variant->quantize);
+    snprintf(rec->type_k, sizeof(rec->type_k), "%s", test->type_k);
+    snprintf(rec->type_v, sizeof(rec->type_v), "%s", test->type_v);
     rec->n_threads = test->n_threads;
     rec->n_batch = test->n_batch;
     rec->n_ubatch = test->n_ubatch;

@@ -121,6 +121,7 @@ void aglm_chart_names_add(struct aglm_chart_names *names, const struct aglm_row 
     names->isa |= strcmp(a->isa, b->isa) != 0;
     names->batch |= a->n_batch != b->n_batch || a->n_ubatch != b->n_ubatch;
     names->mask |= strcmp(a->cpu_mask, b->cpu_mask) != 0 || a->cpu_strict != b->cpu_strict;
+    names->cache |= strcmp(a->type_k, b->type_k) != 0 || strcmp(a->type_v, b->type_v) != 0;
     names->threads |= a->n_threads != b->n_threads;
 }
 
@@ -152,6 +153,10 @@ void aglm_chart_name(char *out, size_t size, const struct aglm_chart_names *name
     if (names->mask) {
         snprintf(buf, sizeof(buf), "mask %s%s", r->cpu_mask[0] ? r->cpu_mask : "none",
                  r->cpu_strict ? " strict" : "");
+        append_part(out, size, buf);
+    }
+    if (names->cache) {
+        snprintf(buf, sizeof(buf), "KV %s/%s", r->type_k, r->type_v);
         append_part(out, size, buf);
     }
     if (with_threads && names->threads) {

@@ -230,6 +230,47 @@ static void put_list(struct aglm_text *out, const struct aglm_dataset *set, size
         aglm_text_fmt(out, j ? ",%u" : "%u", seen[j]);
 }
 
+typedef const char *(*name_fn)(const struct aglm_record *r);
+
+static const char *requantize_of(const struct aglm_record *r)
+{
+    return r->requantize;
+}
+
+static const char *type_k_of(const struct aglm_record *r)
+{
+    return r->type_k;
+}
+
+static const char *type_v_of(const struct aglm_record *r)
+{
+    return r->type_v;
+}
+
+/* " FLAG a,b": the names of the rows from first on, each once, in their order; nothing where all
+ * have the option's default. */
+static void put_names(struct aglm_text *out, const struct aglm_dataset *set, size_t first,
+                      const char *flag, name_fn name, const char *normal)
+{
+    bool all_normal = true;
+    for (size_t i = first; i < set->n_rows; i++) {
+        const char *text = name(&set->rows[i].rec);
+        all_normal = all_normal && (!*text || strcmp(text, normal) == 0);
+    }
+    for (size_t i = first, n = 0; i < set->n_rows && !all_normal; i++) {
+        const char *text = name(&set->rows[i].rec);
+        bool known = !*text;
+        for (size_t j = first; j < i; j++)
+            known = known || strcmp(name(&set->rows[j].rec), text) == 0;
+        if (known)
+            continue;
+        aglm_text_raw(out, n++ ? "," : " ");
+        if (n == 1)
+            aglm_text_fmt(out, "%s ", flag);
+        put_shell(out, text);
+    }
+}
+
 static void put_command(struct aglm_text *out, const struct aglm_dataset *set, size_t first)
 {
     const struct aglm_record *r = &set->rows[set->n_rows - 1].rec;
@@ -257,17 +298,10 @@ static void put_command(struct aglm_text *out, const struct aglm_dataset *set, s
         if (!known)
             aglm_text_fmt(out, " -pg %u,%u", row->rec.n_prompt, row->rec.n_gen);
     }
-    for (size_t i = first, n = 0; i < set->n_rows; i++) {
-        const char *type = set->rows[i].rec.requantize;
-        bool known = !aglm_row_requantized(&set->rows[i]);
-        for (size_t j = first; j < i; j++)
-            known = known || strcmp(set->rows[j].rec.requantize, type) == 0;
-        if (known)
-            continue;
-        aglm_text_raw(out, n++ ? "," : " -q ");
-        put_shell(out, type);
-    }
+    put_names(out, set, first, "-q", requantize_of, "none");
     put_list(out, set, first, "-d", depth_of, true);
+    put_names(out, set, first, "-ctk", type_k_of, "f16");
+    put_names(out, set, first, "-ctv", type_v_of, "f16");
     put_list(out, set, first, "-t", threads_of, false);
     aglm_text_fmt(out, " -b %u -ub %u -r %u", r->n_batch, r->n_ubatch, r->repetitions);
     if (r->isa[0] && strcmp(r->isa, "none") != 0)

@@ -17,7 +17,7 @@ static void number_cell(struct aglm_text *out, double value)
 
 /* Columns that would say the same in every row are left out. */
 struct columns {
-    bool isa, backend, batch, mask;
+    bool isa, backend, batch, mask, cache;
 };
 
 static struct columns varying(const struct aglm_dataset *set)
@@ -29,6 +29,7 @@ static struct columns varying(const struct aglm_dataset *set)
         c.isa |= strcmp(a->isa, b->isa) != 0;
         c.backend |= strcmp(a->backend, b->backend) != 0;
         c.batch |= a->n_batch != b->n_batch || a->n_ubatch != b->n_ubatch;
+        c.cache |= strcmp(a->type_k, b->type_k) != 0 || strcmp(a->type_v, b->type_v) != 0;
         c.mask |= strcmp(a->cpu_mask, b->cpu_mask) != 0 || a->cpu_strict != b->cpu_strict;
     }
     return c;
@@ -46,6 +47,8 @@ static size_t put_head(struct aglm_text *out, const struct columns *c)
         aglm_text_raw(out, "<th scope=\"col\">Batch</th>");
     if (c->mask)
         aglm_text_raw(out, "<th scope=\"col\">CPU mask</th>");
+    if (c->cache)
+        aglm_text_raw(out, "<th scope=\"col\">KV cache</th>");
     aglm_text_raw(
         out, "<th scope=\"col\" class=\"n\">Tokens/s, median</th>"
              "<th scope=\"col\" class=\"n\">[low, high]</th>"
@@ -55,7 +58,7 @@ static size_t put_head(struct aglm_text *out, const struct columns *c)
              "<th scope=\"col\" class=\"n\">Read, GB/s</th>"
              "<th scope=\"col\" class=\"n\">Peak memory</th>"
              "<th scope=\"col\">Measured (UTC)</th></tr></thead>");
-    return 13U + c->backend + c->isa + c->batch + c->mask;
+    return 13U + c->backend + c->isa + c->batch + c->mask + c->cache;
 }
 
 static void put_speed_cells(struct aglm_text *out, const struct aglm_row *row)
@@ -108,6 +111,8 @@ static void put_row(struct aglm_text *out, const struct columns *c, const struct
     if (c->mask)
         aglm_text_fmt(out, "<td>%s%s</td>", r->cpu_mask[0] ? r->cpu_mask : "none",
                       r->cpu_strict ? " strict" : "");
+    if (c->cache)
+        aglm_text_fmt(out, "<td>%s/%s</td>", r->type_k, r->type_v);
     put_speed_cells(out, row);
     put_verdict_cell(out, r);
     put_mean_cells(out, row);

@@ -49,6 +49,8 @@ void aglm_row_put_test(struct aglm_row_binder *b, const struct aglm_record *rec)
     aglm_row_put_text(b, rec->cpu_mask);
     aglm_row_put_text(b, rec->affinity);
     aglm_row_put_text(b, rec->requantize);
+    aglm_row_put_text(b, rec->type_k);
+    aglm_row_put_text(b, rec->type_v);
     const uint64_t numbers[] = {rec->n_threads,  rec->n_batch, rec->n_ubatch,    rec->n_prompt,
                                 rec->n_gen,      rec->n_depth, rec->repetitions, rec->seed,
                                 rec->cpu_strict, rec->warmup,  rec->delay_s};
@@ -126,6 +128,8 @@ static void take_configuration(struct taker *t, struct aglm_record *rec)
     TAKE(t, rec->cpu_mask);
     TAKE(t, rec->affinity);
     TAKE(t, rec->requantize);
+    TAKE(t, rec->type_k);
+    TAKE(t, rec->type_v);
     uint32_t *const numbers[] = {&rec->n_threads, &rec->n_batch, &rec->n_ubatch,   &rec->n_prompt,
                                  &rec->n_gen,     &rec->n_depth, &rec->repetitions};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)

@@ -40,6 +40,8 @@ void aglm_samples_record(struct aglm_record *record)
     SET(cpu_mask, "0x0");
     SET(affinity, "0-1");
     SET(requantize, "none");
+    SET(type_k, "f16");
+    SET(type_v, "q8_0");
     record->n_threads = 2;
     record->n_batch = 2048;
     record->n_ubatch = 512;

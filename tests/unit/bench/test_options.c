@@ -93,9 +93,26 @@ END_TEST
 
 START_TEST(foreign_values_that_hold_here)
 {
-    struct aglm_options o = parsed("-ngl 0 -fa 0,off -mmp 1 -ctk f16 -ctv f16 --poll 50 --prio 0 "
+    struct aglm_options o = parsed("-ngl 0 -fa 0,off -mmp 1 --poll 50 --prio 0 "
                                    "-dev none -sm layer -v");
     ck_assert_uint_eq(o.models.n, 1);
+    aglm_options_finish(&o);
+}
+END_TEST
+
+START_TEST(cache_types_and_context)
+{
+    struct aglm_options o = parsed("-ctk f16,q8_0 -ctv q4_0 -ctv f16 --override-ctx 8192");
+    ck_assert_uint_eq(o.types_k.n, 2);
+    ck_assert_str_eq(o.types_k.values[1], "q8_0");
+    ck_assert_str_eq(o.types_v.values[0], "q4_0");
+    ck_assert_str_eq(o.types_v.values[1], "f16");
+    ck_assert_uint_eq(o.override_ctx, 8192);
+    aglm_options_finish(&o);
+    o = parsed("");
+    ck_assert_uint_eq(o.types_k.n, 1);
+    ck_assert_str_eq(o.types_v.values[0], "f16");
+    ck_assert_uint_eq(o.override_ctx, 0);
     aglm_options_finish(&o);
 }
 END_TEST
@@ -150,7 +167,9 @@ static const char *const wrong[][2] = {
     {"--db _", "--db: give 1 to"},
     {"--quiet=1", "--quiet takes no value"},
     {"-ngl 99", "-ngl: '99': offload to a GPU is not supported yet: allowed is 0"},
-    {"-ctk q8_0", "-ctk: 'q8_0'"},
+    {"-ctk q6_K", "-ctk: 'q6_K' is no type of the KV cache"},
+    {"-ctv f16,", "-ctv"},
+    {"--override-ctx 0", "--override-ctx"},
     {"-fa 1", "-fa: '1': flash attention is not supported"},
     {"-fa 0,1", "-fa: '1'"},
     {"-mmp 0", "-mmp: '0'"},
@@ -210,6 +229,7 @@ Suite *aglm_suite_options(void)
     tcase_add_test(tc, lists_repeats_and_long_names);
     tcase_add_test(tc, scalars_and_flags);
     tcase_add_test(tc, foreign_values_that_hold_here);
+    tcase_add_test(tc, cache_types_and_context);
     tcase_add_test(tc, help_ends_parsing);
     tcase_add_loop_test(tc, one_line_for_a_mistake, 0, sizeof(wrong) / sizeof(wrong[0]));
     tcase_add_test(tc, long_label_is_refused);

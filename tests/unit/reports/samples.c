@@ -56,6 +56,8 @@ static void fill_texts(struct aglm_record *r, unsigned n)
     SET(r->cpu_mask, "0x%x", n);
     SET(r->affinity, "0-%u", n);
     SET(r->requantize, "q4_%u", n);
+    SET(r->type_k, "k%u", n);
+    SET(r->type_v, "v%u", n);
     SET(r->order, "shuffled");
 }
 
