@@ -16,6 +16,9 @@ static const struct command {
     {"profile", aglm_cmd_profile, "what this device is: facts, and what cannot be known"},
     {"model", aglm_cmd_model, "make synthetic models, show what is in a model file"},
     {"eval", aglm_cmd_eval, "logits of a model for given tokens"},
+    {"tokenize", aglm_cmd_tokenize, "text to token ids and back"},
+    {"generate", aglm_cmd_generate, "text in, text out, and how fast it came"},
+    {"calibrate", aglm_cmd_calibrate, "INT8: what each choice of scales costs and gains"},
     {"report", aglm_cmd_report, "one HTML page of what is in a database"},
 };
 

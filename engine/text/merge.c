@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { ARITY = 4 }; /* four children of a node: one line of cache to look at, half the depth */
+
 int aglm_merger_reserve(struct aglm_merger *m, size_t n)
 {
     if (n <= m->capacity)
@@ -34,15 +36,20 @@ void aglm_merger_finish(struct aglm_merger *m)
     *m = (struct aglm_merger){0};
 }
 
+/* The smallest of the up to four children from first on. */
+static size_t smallest(const uint64_t *heap, size_t n, size_t first)
+{
+    size_t best = first, end = n - first < ARITY ? n : first + ARITY;
+    for (size_t i = first + 1; i < end; i++)
+        best = heap[i] < heap[best] ? i : best;
+    return best;
+}
+
 static void sink(uint64_t *heap, size_t n, size_t at)
 {
     uint64_t value = heap[at];
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= n)
-            break;
-        if (child + 1 < n && heap[child + 1] < heap[child])
-            child++;
+    for (size_t first = ARITY * at + 1; first < n; first = ARITY * at + 1) {
+        size_t child = smallest(heap, n, first);
         if (value <= heap[child])
             break;
         heap[at] = heap[child];
@@ -54,9 +61,9 @@ static void sink(uint64_t *heap, size_t n, size_t at)
 static void push(struct aglm_merger *m, uint64_t value)
 {
     size_t at = m->n_heap++;
-    while (at > 0 && value < m->heap[(at - 1) / 2]) {
-        m->heap[at] = m->heap[(at - 1) / 2];
-        at = (at - 1) / 2;
+    while (at > 0 && value < m->heap[(at - 1) / ARITY]) {
+        m->heap[at] = m->heap[(at - 1) / ARITY];
+        at = (at - 1) / ARITY;
     }
     m->heap[at] = value;
 }
@@ -110,8 +117,9 @@ void aglm_merger_run(struct aglm_merger *m, size_t n, aglm_merge_rule *rule, con
     for (uint32_t i = 0; i < n; i++)
         if (judge(m, i, rule, context))
             m->heap[m->n_heap++] = entry(m, i);
-    for (size_t i = m->n_heap / 2; i-- > 0;)
-        sink(m->heap, m->n_heap, i);
+    for (size_t i = m->n_heap / ARITY + 1; i-- > 0;)
+        if (i < m->n_heap)
+            sink(m->heap, m->n_heap, i);
     while (m->n_heap) {
         uint64_t best = pop(m);
         uint32_t i = (uint32_t)best;

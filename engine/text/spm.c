@@ -1,9 +1,10 @@
-/* SentencePiece: see spm.h. Spaces are U+2581 inside; a character is as many bytes as its first
- * says, as far as there are.
+/* SentencePiece: see spm.h. Spaces are U+2581 inside. A character is as many bytes as its first
+ * says, as far as there are, even if that swallows the next character: so does the reference.
  */
 #include "engine/text/spm.h"
 
 #include "engine/text/tokens.h"
+#include "engine/text/unicode.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +15,11 @@ enum { PAIR_BITS = 21 };
 
 static const char SPACE[] = "\xe2\x96\x81";
 
-static size_t character(const char *text, size_t n)
+static size_t character(const char *text, size_t n, bool raw)
 {
+    uint32_t c;
+    if (raw)
+        return aglm_utf8_decode((const uint8_t *)text, n, &c);
     static const uint8_t LENGTHS[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4};
     size_t length = LENGTHS[(uint8_t)text[0] >> 4];
     return length < n ? length : n;
@@ -39,7 +43,7 @@ static void note_pairs(struct aglm_spm *spm, const struct aglm_span *token)
 {
     uint32_t left = 0;
     for (size_t at = 0, n; at < token->size; at += n) {
-        n = character(token->text + at, token->size - at);
+        n = character(token->text + at, token->size - at, false);
         uint32_t right = packed(token->text + at, n), bit = pair_bit(left, right);
         if (at)
             spm->pairs[bit / 8] |= (uint8_t)(1u << bit % 8);
@@ -81,6 +85,7 @@ void aglm_spm_finish(struct aglm_spm *spm)
 struct part {
     const struct aglm_spm *spm;
     const char *text;
+    bool raw;
 };
 
 /* Scores order from high to low: as an unsigned number, small first. */
@@ -121,20 +126,21 @@ static int push_symbol(const struct part *part, const struct aglm_symbol *s,
     return rc;
 }
 
-/* Tokenizes the characters of text from the first on, up to where it may be cut; *size of it. */
-static int encode_part(const struct aglm_spm *spm, struct aglm_merger *merger, const char *text,
-                       size_t *size, struct aglm_tokens *out, struct aglm_err *err)
+/* Tokenizes the characters of the part from the first on, up to where it may be cut; *size of it.
+ */
+static int encode_part(const struct part *part, struct aglm_merger *merger, size_t *size,
+                       struct aglm_tokens *out, struct aglm_err *err)
 {
-    const struct part part = {.spm = spm, .text = text};
     size_t n = 0, at = 0;
     uint32_t left = 0;
     while (at < *size) {
-        size_t length = character(text + at, *size - at);
-        uint32_t right = packed(text + at, length), bit = pair_bit(left, right);
-        if (n && !(spm->pairs[bit / 8] >> bit % 8 & 1))
+        const char *text = part->text + at;
+        size_t length = character(text, *size - at, part->raw);
+        uint32_t right = packed(text, length), bit = pair_bit(left, right);
+        if (n && !(part->spm->pairs[bit / 8] >> bit % 8 & 1))
             break;
         merger->symbols[n++] = (struct aglm_symbol){
-            .id = aglm_vocab_find(spm->vocab, text + at, length),
+            .id = aglm_vocab_find(part->spm->vocab, text, length),
             .begin = (uint32_t)at,
             .end = (uint32_t)(at + length),
         };
@@ -142,17 +148,17 @@ static int encode_part(const struct aglm_spm *spm, struct aglm_merger *merger, c
         left = right;
     }
     *size = at;
-    aglm_merger_run(merger, n, may_join, &part);
+    aglm_merger_run(merger, n, may_join, part);
     int rc = 0;
     for (uint32_t i = 0; i != AGLM_MERGE_NONE && !rc; i = merger->symbols[i].next)
-        rc = push_symbol(&part, &merger->symbols[i], out, err);
+        rc = push_symbol(part, &merger->symbols[i], out, err);
     return rc;
 }
 
-static char *escape(const char *text, size_t size, bool prefix, size_t *escaped_size,
-                    size_t *characters)
+/* A copy of text with U+2581 for each space, and for the prefix. */
+static char *escape(const char *text, size_t size, bool prefix, size_t *escaped_size)
 {
-    size_t spaces = prefix, n = 0, count = 0;
+    size_t spaces = prefix, n = 0;
     for (size_t i = 0; i < size; i++)
         spaces += text[i] == ' ';
     char *escaped = malloc(size + 3 * spaces + 1);
@@ -167,26 +173,27 @@ static char *escape(const char *text, size_t size, bool prefix, size_t *escaped_
             escaped[n++] = c;
         }
     }
-    for (size_t at = 0; at < n; at += character(escaped + at, n - at))
-        count++;
     *escaped_size = n;
-    *characters = count;
     return escaped;
 }
 
 int aglm_spm_encode(const struct aglm_spm *spm, struct aglm_merger *merger, const char *text,
-                    size_t size, bool prefix, struct aglm_tokens *out, struct aglm_err *err)
+                    size_t size, bool prefix, bool raw, struct aglm_tokens *out,
+                    struct aglm_err *err)
 {
     size_t n = 0, characters = 0;
     if (size == 0)
         return 0;
-    char *escaped = escape(text, size, prefix, &n, &characters);
+    char *escaped = escape(text, size, prefix, &n);
+    for (size_t at = 0; escaped && at < n; at += character(escaped + at, n - at, raw))
+        characters++;
     int rc = escaped ? aglm_merger_reserve(merger, characters) : -ENOMEM;
     if (rc)
         rc = aglm_err_set(err, rc, "no memory to tokenize %zu bytes", size);
     for (size_t at = 0, step; at < n && !rc; at += step) {
+        const struct part part = {.spm = spm, .text = escaped + at, .raw = raw};
         step = n - at;
-        rc = encode_part(spm, merger, escaped + at, &step, out, err);
+        rc = encode_part(&part, merger, &step, out, err);
     }
     free(escaped);
     return rc;

@@ -19,8 +19,9 @@ int aglm_spm_init(struct aglm_spm *spm, const struct aglm_vocab *vocab, const ch
                   struct aglm_err *err);
 void aglm_spm_finish(struct aglm_spm *spm);
 /* Appends the ids of text: [size], which holds no special tokens; prefix: as if a space stood in
- * front. On error out may have grown. */
+ * front; raw: a byte that is no UTF-8 is a character by itself. On error out may have grown. */
 int aglm_spm_encode(const struct aglm_spm *spm, struct aglm_merger *merger, const char *text,
-                    size_t size, bool prefix, struct aglm_tokens *out, struct aglm_err *err);
+                    size_t size, bool prefix, bool raw, struct aglm_tokens *out,
+                    struct aglm_err *err);
 
 #endif

@@ -55,12 +55,11 @@ static int encode_plain(struct encoding *e, const char *text, size_t size)
     const struct aglm_tokenizer *t = e->tokenizer;
     if (size == 0)
         return 0;
-    bool prefix = t->space_prefix && e->after_special;
+    bool prefix = t->space_prefix && e->after_special, raw = e->flags & AGLM_TOKENIZE_RAW;
     e->after_special = false;
     if (t->is_spm)
-        return aglm_spm_encode(&t->spm, &e->merger, text, size, prefix, e->out, e->err);
-    return aglm_bpe_encode(&t->bpe, &e->merger, text, size, e->flags & AGLM_TOKENIZE_RAW, e->out,
-                           e->err);
+        return aglm_spm_encode(&t->spm, &e->merger, text, size, prefix, raw, e->out, e->err);
+    return aglm_bpe_encode(&t->bpe, &e->merger, text, size, raw, e->out, e->err);
 }
 
 static int encode_text(struct encoding *e, const char *text, size_t size)

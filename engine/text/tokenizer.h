@@ -35,9 +35,10 @@ const struct aglm_tokenizer_info *aglm_tokenizer_info(const struct aglm_tokenize
 enum aglm_tokenize_flags {
     AGLM_TOKENIZE_MARKS = 1,   /* add BOS and EOS where the file asks for them */
     AGLM_TOKENIZE_SPECIAL = 2, /* control tokens written out in the text become their ids */
-    AGLM_TOKENIZE_RAW = 4,     /* byte-level BPE: bytes that are no UTF-8 stay themselves, so that
-                                  decoding gives them back; without it each becomes U+FFFD, as
-                                  models were trained */
+    /* Bytes that are no UTF-8 stay themselves, so that decoding gives them back. Without it each
+     * becomes U+FFFD in byte-level BPE, as models were trained. (What SentencePiece cannot give
+     * back in any case is U+2581, which is its space.) */
+    AGLM_TOKENIZE_RAW = 4,
 };
 
 /* Token ids, owned by the caller: init with {0}, grown as needed, freed with aglm_tokens_finish. */

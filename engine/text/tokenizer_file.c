@@ -9,12 +9,15 @@
 
 #define KEY "tokenizer.ggml."
 
-/* Tokens known by their text, because files seldom say what they are for. The reference makes them
- * control tokens (unless the file names another token for the same use), and so do we. */
+/* Tokens known by their text, because files seldom say what they are for. llama.cpp makes them
+ * control tokens (unless the file names another token for the same use), and so do we. Not "</s>",
+ * which is ordinary text in vocabularies that know HTML (Qwen, Gemma): there it ends nothing unless
+ * the file has it as a control token, which is how Hugging Face's tokenizers see it. */
 static const struct role {
     const char *text;
     const char *key; /* a file that has it has said which token this is */
     bool is_end;
+    bool only_control; /* counts only where the file has it as a control token */
 } ROLES[] = {
     {"<|eot_id|>", NULL, true},
     {"<|im_end|>", NULL, true},
@@ -25,7 +28,7 @@ static const struct role {
     {"<|eom_id|>", NULL, true},
     {"<EOT>", NULL, true},
     {"<eos>", NULL, true},
-    {"</s>", NULL, true},
+    {"</s>", NULL, true, .only_control = true},
     {"<|fim_prefix|>", KEY "fim_pre_token_id", false},
     {"<fim-prefix>", KEY "fim_pre_token_id", false},
     {"<fim_prefix>", KEY "fim_pre_token_id", false},
@@ -109,7 +112,8 @@ static void apply_roles(struct aglm_tokenizer *t, const struct aglm_gguf *file)
 {
     for (size_t i = 0; i < sizeof(ROLES) / sizeof(ROLES[0]); i++) {
         int32_t id = aglm_tokenizer_find(t, ROLES[i].text);
-        if (id < 0 || has_key(file, ROLES[i].key))
+        if (id < 0 || has_key(file, ROLES[i].key) ||
+            (ROLES[i].only_control && !aglm_tokenizer_is_control(t, id)))
             continue;
         t->vocab.types[id] = AGLM_TOKEN_CONTROL;
         t->vocab.pieces[id] = t->vocab.texts[id];
