@@ -267,6 +267,21 @@ static int resolve_models(struct run *run, struct aglm_err *err)
     return 0;
 }
 
+static void print_suite(void)
+{
+    size_t n;
+    const struct aglm_suite_entry *entries = aglm_suite_entries(&n);
+    printf("%-15s %6s %6s %6s  %-32s  %s\n", "id", "cached", "prompt", "gen", "digest of the text",
+           "what");
+    for (size_t i = 0; i < n; i++) {
+        const struct aglm_suite_entry *e = &entries[i];
+        char digest[AGLM_SUITE_DIGEST_SIZE] = "";
+        aglm_suite_text_digest(e, digest, NULL);
+        printf("%-15s %6" PRIu32 " %6" PRIu32 " %6" PRIu32 "  %-32s  %s\n", e->id, e->n_cached,
+               e->n_prompt, e->n_gen, digest, e->what);
+    }
+}
+
 static void note_oversubscription(struct run *run)
 {
     unsigned cpus = (unsigned)aglm_topology_cpus();
@@ -335,6 +350,14 @@ static void print_notes(struct run *run)
                  result->interrupted ? "interrupted" : "time was up", result->n, run->plan.n_tests);
         say(run, "", msg, "");
     }
+    for (size_t i = 0; i < result->n; i++) {
+        const struct aglm_record *r = &result->records[i];
+        if (r->prompt_digest[0] != '\0' && r->text_digest[0] == '\0') {
+            note(run, "note: where a model has no tokenizer, the suite's prompts are random ids of "
+                      "the same lengths");
+            break;
+        }
+    }
     if (run->store != NULL && result->n > 0 && !run->store_failed && !run->options.quiet) {
         char run_text[64];
         snprintf(run_text, sizeof(run_text), " (run %s)", run->common.run_uuid);
@@ -396,8 +419,12 @@ int aglm_cmd_run(int argc, char **argv)
     struct aglm_err err = {0};
     uint32_t cores = (uint32_t)aglm_topology_cores();
     int rc = aglm_options_parse(&run.options, argc, argv, cores, &err);
-    if (rc == 0 && run.options.help) {
-        aglm_options_help(stdout, cores);
+    if (rc == 0 && (run.options.help || run.options.suite_list)) {
+        if (run.options.help) {
+            aglm_options_help(stdout, cores);
+        } else {
+            print_suite();
+        }
         finish(&run);
         return fflush(stdout) == 0 ? 0 : 1;
     }

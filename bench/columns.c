@@ -93,7 +93,10 @@ static void fill_llama_bench(struct aglm_row *row, const struct aglm_record *r,
 static void fill_ours(struct aglm_row *row, const struct aglm_record *r,
                       const struct aglm_results *d)
 {
+    text(row, "suite", r->suite);
     text(row, "test", r->test);
+    text(row, "prompt_digest", r->prompt_digest);
+    text(row, "text_digest", r->text_digest);
     real(row, "median_ts", d->median_ts);
     real(row, "ci_low_ts", d->ci_low_ts);
     real(row, "ci_high_ts", d->ci_high_ts);

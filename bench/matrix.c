@@ -42,7 +42,7 @@ static uint64_t count_variants(const struct aglm_options *o)
 
 static uint64_t count_phases(const struct aglm_options *o)
 {
-    return count_nonzero(&o->n_prompt) + count_nonzero(&o->n_gen) + o->n_pg;
+    return count_nonzero(&o->n_prompt) + count_nonzero(&o->n_gen) + o->n_pg + o->n_suite;
 }
 
 uint64_t aglm_plan_count(const struct aglm_options *o)
@@ -93,6 +93,11 @@ static void add_phases(struct aglm_plan *plan, const struct aglm_options *o, str
     }
     for (size_t i = 0; i < o->n_pg; i++) {
         add_test(plan, test, o->pg[i].n_prompt, o->pg[i].n_gen);
+    }
+    for (size_t i = 0; i < o->n_suite; i++) {
+        test.prompt = o->suite[i];
+        test.n_depth = test.prompt->n_cached;
+        add_test(plan, test, test.prompt->n_prompt, test.prompt->n_gen);
     }
 }
 
@@ -162,6 +167,10 @@ void aglm_plan_finish(struct aglm_plan *plan)
 void aglm_test_name(const struct aglm_test *test, char *buf, size_t size)
 {
     char phases[48], depth[24] = "";
+    if (test->prompt != NULL) {
+        snprintf(buf, size, "%s", test->prompt->id);
+        return;
+    }
     if (test->n_prompt > 0 && test->n_gen > 0) {
         snprintf(phases, sizeof(phases), "pp%" PRIu32 "+tg%" PRIu32, test->n_prompt, test->n_gen);
     } else if (test->n_prompt > 0) {

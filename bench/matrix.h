@@ -28,6 +28,7 @@ struct aglm_test {
     const char *type_k, *type_v; /* of the KV cache */
     uint32_t n_threads, n_batch, n_ubatch, n_depth, n_prompt, n_gen;
     bool cpu_strict;
+    const struct aglm_suite_entry *prompt; /* whose lengths these are, or NULL */
 };
 
 struct aglm_plan {
@@ -45,7 +46,8 @@ int aglm_plan_create(struct aglm_plan *out, const struct aglm_options *options,
                      struct aglm_err *err);
 void aglm_plan_finish(struct aglm_plan *plan);
 
-/* A test's name as llama-bench writes it: "pp512", "tg128", "pp512+tg128", "pp512 @ d4096". */
+/* A test's name as llama-bench writes it: "pp512", "tg128", "pp512+tg128", "pp512 @ d4096"; of a
+ * suite's prompt its id. */
 void aglm_test_name(const struct aglm_test *test, char *buf, size_t size);
 
 /* order: [n] distinct numbers, shuffled in place (Fisher-Yates); the same seed and round give the

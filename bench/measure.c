@@ -2,7 +2,8 @@
  * a test. Outputs: a sample. Refuses nothing itself: the session says what it cannot do.
  *
  * The window holds prefill and decode calls, one read of a logit after each (so that no work can be
- * put off) and n_gen + 2 reads of the clock. It holds no allocation, no output and no look at the
+ * put off), in a suite's test the choice of the most likely token, and n_gen + 2 reads of the
+ * clock. It holds no allocation, no output and no look at the
  * device.
  */
 #include "bench/measure.h"
@@ -41,10 +42,20 @@ int aglm_measure_warm_up(struct aglm_session *session, const int32_t *tokens,
     return rc;
 }
 
+/* Ties go to the lowest id; NaN never wins. */
+static int32_t most_likely(const float *logits, uint32_t n)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < n; i++) {
+        best = logits[i] > logits[best] ? i : best;
+    }
+    return (int32_t)best;
+}
+
 /* The timed window. tokens: prompt, then tokens to generate. out->token_ns has room for n_gen - 1
  * times. */
 static int run_window(struct aglm_sample *out, struct aglm_session *session, const int32_t *tokens,
-                      const struct aglm_test *test, struct aglm_err *err)
+                      const struct aglm_test *test, uint32_t n_vocab, struct aglm_err *err)
 {
     volatile float sink; /* the compiler may not leave out the read of a logit */
     uint64_t start = aglm_clock_ns();
@@ -59,7 +70,9 @@ static int run_window(struct aglm_sample *out, struct aglm_session *session, con
         out->prefill_ns = last - start;
     }
     for (uint32_t i = 0; i < test->n_gen; i++) {
-        int rc = aglm_session_decode(session, tokens[test->n_prompt + i], err);
+        int32_t token = n_vocab > 0 ? most_likely(aglm_session_logits(session), n_vocab)
+                                    : tokens[test->n_prompt + i];
+        int rc = aglm_session_decode(session, token, err);
         if (rc < 0) {
             return rc;
         }
@@ -84,7 +97,7 @@ static uint64_t peak_rss_bytes(void)
 }
 
 int aglm_measure_once(struct aglm_sample *out, struct aglm_session *session, const int32_t *tokens,
-                      const struct aglm_test *test, struct aglm_err *err)
+                      const struct aglm_test *test, uint32_t n_vocab, struct aglm_err *err)
 {
     struct aglm_sample s = {.n_token_ns = test->n_gen > 1 ? test->n_gen - 1 : 0};
     s.token_ns = calloc(s.n_token_ns + 1, sizeof(*s.token_ns));
@@ -97,7 +110,7 @@ int aglm_measure_once(struct aglm_sample *out, struct aglm_session *session, con
     int rc = aglm_measure_fill(session, tokens, test->n_depth, err);
     if (rc == 0) {
         aglm_conditions_take(&s.before, NULL);
-        rc = run_window(&s, session, tokens + test->n_depth, test, err);
+        rc = run_window(&s, session, tokens + test->n_depth, test, n_vocab, err);
         aglm_conditions_take(&s.after, NULL);
         aglm_conditions_between(&s.before, &s.after);
     }

@@ -21,9 +21,10 @@ int aglm_measure_warm_up(struct aglm_session *session, const int32_t *tokens,
                          const struct aglm_test *test, uint32_t max_prompt, struct aglm_err *err);
 
 /* Fills the cache, then measures; the session is left at n_depth. tokens: [n_depth + n_prompt +
- * n_gen] ids. On success *out holds the times and the conditions before and after, and owns
- * token_ns. */
+ * n_gen] ids. n_vocab: 0, or the logits' number, and then each generated token is the most likely
+ * one and not that of tokens; choosing it is timed. On success *out holds the times and the
+ * conditions before and after, and owns token_ns. */
 int aglm_measure_once(struct aglm_sample *out, struct aglm_session *session, const int32_t *tokens,
-                      const struct aglm_test *test, struct aglm_err *err);
+                      const struct aglm_test *test, uint32_t n_vocab, struct aglm_err *err);
 
 #endif

@@ -184,6 +184,58 @@ out:
     return rc;
 }
 
+static int add_prompt(struct aglm_options *o, const struct aglm_suite_entry *entry,
+                      struct aglm_err *err)
+{
+    for (size_t i = 0; i < o->n_suite; i++) {
+        if (o->suite[i] == entry) {
+            return 0;
+        }
+    }
+    const struct aglm_suite_entry **grown = realloc(o->suite, (o->n_suite + 1) * sizeof(*grown));
+    if (grown == NULL) {
+        return aglm_err_set(err, -ENOMEM, "out of memory");
+    }
+    o->suite = grown;
+    grown[o->n_suite++] = entry;
+    return 0;
+}
+
+/* "list", "standard", or "standard:ID,ID,…" */
+static int set_suite(struct aglm_options *o, const char *option, const char *v,
+                     struct aglm_err *err)
+{
+    static const char all[] = AGLM_SUITE_STANDARD;
+    struct aglm_str_list ids = {0};
+    size_t n, length = strlen(all);
+    const struct aglm_suite_entry *entries = aglm_suite_entries(&n);
+    int rc = 0;
+    if (strcmp(v, "list") == 0) {
+        o->suite_list = true;
+        return 0;
+    }
+    if (strncmp(v, all, length) != 0 || (v[length] != '\0' && v[length] != ':')) {
+        return aglm_err_set(err, -EINVAL,
+                            "%s: '%.40s' is no suite: give standard, standard:ID,… or list", option,
+                            v);
+    }
+    for (size_t i = 0; v[length] == '\0' && i < n && rc == 0; i++) {
+        rc = add_prompt(o, &entries[i], err);
+    }
+    if (v[length] == ':') {
+        rc = add_strings(&ids, option, v + length + 1, NULL, err);
+    }
+    for (size_t i = 0; i < ids.n && rc == 0; i++) {
+        const struct aglm_suite_entry *entry = aglm_suite_find(ids.values[i]);
+        rc = entry != NULL
+                 ? add_prompt(o, entry, err)
+                 : aglm_err_set(err, -EINVAL, "%s: the suite has no '%.40s': see --suite list",
+                                option, ids.values[i]);
+    }
+    finish_strings(&ids);
+    return rc;
+}
+
 static int set_format(enum aglm_format *out, const char *option, const char *v,
                       struct aglm_err *err)
 {
@@ -258,6 +310,7 @@ static const struct option options[] = {
     {{"-p", "--n-prompt"}, KIND_LIST, AT(n_prompt), 0, AGLM_OPTIONS_MAX_TOKENS},
     {{"-n", "--n-gen"}, KIND_LIST, AT(n_gen), 0, AGLM_OPTIONS_MAX_TOKENS},
     {{"-pg"}, KIND_SETTER, .set = set_pg},
+    {{"--suite"}, KIND_SETTER, .set = set_suite},
     {{"-d", "--n-depth"}, KIND_LIST, AT(n_depth), 0, AGLM_OPTIONS_MAX_TOKENS},
     {{"-b", "--batch-size"}, KIND_LIST, AT(n_batch), 1, AGLM_OPTIONS_MAX_TOKENS},
     {{"-ub", "--ubatch-size"}, KIND_LIST, AT(n_ubatch), 1, AGLM_OPTIONS_MAX_TOKENS},
@@ -328,16 +381,28 @@ static int default_string(struct aglm_str_list *list, const char *value)
     return list->n > 0 ? 0 : push_string(list, value, strlen(value), NULL);
 }
 
+/* The suite's prompts have their own lengths. */
+static int check_suite(const struct aglm_options *o, struct aglm_err *err)
+{
+    if (o->n_suite > 0 &&
+        (o->n_prompt.n > 0 || o->n_gen.n > 0 || o->n_depth.n > 0 || o->n_pg > 0)) {
+        return aglm_err_set(err, -EINVAL,
+                            "--suite: its prompts have their own lengths: leave out -p, -n, -pg "
+                            "and -d");
+    }
+    return 0;
+}
+
 static int fill_defaults(struct aglm_options *o, uint32_t default_threads, struct aglm_err *err)
 {
     if (default_string(&o->models, AGLM_OPTIONS_DEFAULT_MODEL) < 0 ||
         default_string(&o->quantize, "none") < 0 || default_string(&o->backends, "cpu") < 0 ||
         default_string(&o->isas, "auto") < 0 || default_string(&o->cpu_masks, "0x0") < 0 ||
         default_string(&o->types_k, "f16") < 0 || default_string(&o->types_v, "f16") < 0 ||
-        default_list(&o->n_prompt, 512) < 0 || default_list(&o->n_gen, 128) < 0 ||
-        default_list(&o->n_depth, 0) < 0 || default_list(&o->n_threads, default_threads) < 0 ||
-        default_list(&o->n_batch, 2048) < 0 || default_list(&o->n_ubatch, 512) < 0 ||
-        default_list(&o->cpu_strict, 0) < 0) {
+        default_list(&o->n_prompt, o->n_suite > 0 ? 0 : 512) < 0 ||
+        default_list(&o->n_gen, o->n_suite > 0 ? 0 : 128) < 0 || default_list(&o->n_depth, 0) < 0 ||
+        default_list(&o->n_threads, default_threads) < 0 || default_list(&o->n_batch, 2048) < 0 ||
+        default_list(&o->n_ubatch, 512) < 0 || default_list(&o->cpu_strict, 0) < 0) {
         return aglm_err_set(err, -ENOMEM, "out of memory");
     }
     return 0;
@@ -397,7 +462,8 @@ int aglm_options_parse(struct aglm_options *out, int argc, char **argv, uint32_t
             goto fail;
         }
     }
-    rc = fill_defaults(&o, default_threads, err);
+    rc = o.help ? 0 : check_suite(&o, err);
+    rc = rc == 0 ? fill_defaults(&o, default_threads, err) : rc;
     if (rc < 0) {
         goto fail;
     }
@@ -425,6 +491,7 @@ void aglm_options_finish(struct aglm_options *o)
     aglm_u32_list_finish(&o->n_ubatch);
     aglm_u32_list_finish(&o->cpu_strict);
     free(o->pg);
+    free(o->suite);
     free(o->db);
     free(o->label);
     *o = (struct aglm_options){0};

@@ -7,6 +7,7 @@
 #define AGLM_BENCH_OPTIONS_H
 
 #include "bench/ranges.h"
+#include "bench/suite.h"
 #include "probes/err.h"
 
 #include <stdbool.h>
@@ -40,13 +41,15 @@ struct aglm_options {
     struct aglm_u32_list n_prompt, n_gen, n_depth, n_threads, n_batch, n_ubatch, cpu_strict;
     struct aglm_prompt_gen *pg; /* [n_pg] */
     size_t n_pg;
+    const struct aglm_suite_entry **suite; /* [n_suite] prompts of the standard suite, or none */
+    size_t n_suite;
     uint64_t repetitions, delay_s, seed;
     uint64_t max_time_s;   /* 0: no limit */
     uint64_t override_ctx; /* 0: the file's context length */
     enum aglm_format output, output_err;
     char *db;    /* NULL: not given */
     char *label; /* NULL: not given */
-    bool no_db, quiet, progress, no_warmup, help;
+    bool no_db, quiet, progress, no_warmup, help, suite_list;
 };
 
 /* Fills *out from the arguments (argv[0] is skipped); what is not given gets its default, the

@@ -97,6 +97,8 @@ static const struct field fields[] = {
     FIELD(TEXT, cpu_mask),
     FIELD(TEXT, affinity),
     FIELD(TEXT, requantize),
+    FIELD_OR(TEXT, prompt_digest, ""),
+    FIELD_OR(TEXT, text_digest, ""),
     FIELD_OR(TEXT, type_k, "f16"),
     FIELD_OR(TEXT, type_v, "f16"),
     FIELD(U32, n_threads),

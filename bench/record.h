@@ -33,8 +33,11 @@ struct aglm_record {
     /* identity */
     char run_uuid[37];  /* UUID v7 of the invocation: all tests of one command share it */
     char test_uuid[37]; /* UUID v7 of this test */
-    char suite[32];     /* "bench" */
-    char test[64];      /* "pp512", "tg128", "pp512+tg128", "pp512 @ d4096" */
+    char suite[32];     /* "bench", "standard" */
+    char test[64];      /* "pp512", "tg128", "pp512+tg128", "pp512 @ d4096"; "voice-zh" */
+    /* xxh3-128 of the prompt's token ids (the cached ones included) and of the text they were made
+     * from. "" where there is none: the ids are random under the seed. */
+    char prompt_digest[33], text_digest[33];
     char label[64];     /* the user's, or "" */
     int64_t started_ms; /* wall clock of the test's first repetition, ms since 1970 UTC */
     /* build */

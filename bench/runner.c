@@ -36,7 +36,9 @@ struct variant_state {
 
 struct test_state {
     struct aglm_record record;
-    bool started, warmed, failed;
+    int32_t *tokens; /* of a suite's prompt, [positions]; else NULL */
+    char prompt_digest[AGLM_SUITE_DIGEST_SIZE], text_digest[AGLM_SUITE_DIGEST_SIZE];
+    bool started, warmed, failed, skipped;
 };
 
 struct runner {
@@ -45,10 +47,11 @@ struct runner {
     struct test_state *tests;
     size_t *order; /* [n_tests] */
     struct aglm_session *session;
+    const int32_t *session_tokens; /* what its cache holds a prefix of; NULL: nothing yet */
     size_t session_test; /* whose configuration the session has; valid while session is open */
     size_t last_test;    /* SIZE_MAX: none yet */
     uint64_t start_ns;
-    size_t n_failed;
+    size_t n_failed, n_skipped;
     bool shuffle_all, interrupted, time_up;
 };
 
@@ -88,6 +91,12 @@ static void close_session(struct runner *r)
 
 static void close_variant(struct runner *r, size_t v)
 {
+    for (size_t i = 0; i < r->setup->plan->n_tests; i++) {
+        if (test_at(r, i)->variant == v) {
+            free(r->tests[i].tokens);
+            r->tests[i].tokens = NULL;
+        }
+    }
     aglm_model_close(&r->variants[v].model);
     free(r->variants[v].tokens);
     r->variants[v].tokens = NULL;
@@ -152,6 +161,47 @@ static int make_tokens(struct runner *r, size_t v, struct aglm_err *err)
     return 0;
 }
 
+static const int32_t *tokens_of(const struct runner *r, size_t i)
+{
+    return r->tests[i].tokens != NULL ? r->tests[i].tokens
+                                      : r->variants[test_at(r, i)->variant].tokens;
+}
+
+/* Whether test i has more positions than its model; such a prompt of a suite is skipped and said
+ * so, without being a failure: the suite is the same for all models. */
+static bool too_long(const struct runner *r, size_t i)
+{
+    const struct aglm_test *test = test_at(r, i);
+    return positions(test) > aglm_model_info(r->variants[test->variant].model)->n_ctx_train;
+}
+
+/* Token ids of the suite's prompts of variant v, and their digests. */
+static int make_prompts(struct runner *r, size_t v, struct aglm_err *err)
+{
+    for (size_t i = 0; i < r->setup->plan->n_tests; i++) {
+        const struct aglm_test *test = test_at(r, i);
+        struct test_state *state = &r->tests[i];
+        bool from_text = false;
+        if (test->variant != v || test->prompt == NULL || too_long(r, i)) {
+            continue;
+        }
+        state->tokens = calloc((size_t)positions(test), sizeof(*state->tokens));
+        int rc = state->tokens == NULL
+                     ? aglm_err_set(err, -ENOMEM, "%s: no room for its token ids", test->prompt->id)
+                     : aglm_suite_prompt(state->tokens, test->prompt, r->variants[v].model,
+                                         r->setup->options->seed, &from_text, err);
+        if (rc == 0 && from_text) {
+            rc = aglm_suite_text_digest(test->prompt, state->text_digest, err);
+        }
+        if (rc < 0) {
+            return rc;
+        }
+        aglm_suite_ids_digest(state->tokens, (size_t)test->n_depth + test->n_prompt,
+                              state->prompt_digest);
+    }
+    return 0;
+}
+
 static unsigned most_threads(const struct aglm_plan *plan, size_t v)
 {
     unsigned n = 1;
@@ -180,6 +230,9 @@ static void open_variant(struct runner *r, size_t v)
     int rc = aglm_model_open(&r->variants[v].model, &options, &err);
     if (rc == 0) {
         rc = make_tokens(r, v, &err);
+    }
+    if (rc == 0) {
+        rc = make_prompts(r, v, &err);
     }
     if (rc == 0) {
         return;
@@ -293,6 +346,11 @@ static int start_record(struct runner *r, size_t i, struct aglm_err *err)
         return aglm_err_set(err, -ENOMEM, "out of memory");
     }
     rec->started_ms = aglm_clock_wall_ms();
+    if (test->prompt != NULL) {
+        snprintf(rec->suite, sizeof(rec->suite), "%s", AGLM_SUITE_STANDARD);
+        snprintf(rec->prompt_digest, sizeof(rec->prompt_digest), "%s", r->tests[i].prompt_digest);
+        snprintf(rec->text_digest, sizeof(rec->text_digest), "%s", r->tests[i].text_digest);
+    }
     aglm_test_name(test, rec->test, sizeof(rec->test));
     snprintf(rec->model_path, sizeof(rec->model_path), "%s", r->setup->paths[variant->model_index]);
     snprintf(rec->model_name, sizeof(rec->model_name), "%s", info->name);
@@ -349,8 +407,8 @@ static int warm_up(struct runner *r, size_t i, bool opened, struct aglm_err *err
         return 0;
     }
     tell(r, AGLM_RUN_WARM_UP, test_at(r, i)->variant, i, test->record.n_samples + 1, 0);
-    int rc = aglm_measure_warm_up(r->session, r->variants[test_at(r, i)->variant].tokens,
-                                  test_at(r, i), test->warmed ? REWARM_TOKENS : UINT32_MAX, err);
+    int rc = aglm_measure_warm_up(r->session, tokens_of(r, i), test_at(r, i),
+                                  test->warmed ? REWARM_TOKENS : UINT32_MAX, err);
     test->warmed = true;
     return rc;
 }
@@ -378,6 +436,10 @@ static int measure(struct runner *r, size_t i, struct aglm_err *err)
     if (rc == 0 && !test->started) {
         rc = start_record(r, i, err);
     }
+    if (rc == 0 && !opened && r->session_tokens != tokens_of(r, i)) {
+        aglm_session_truncate(r->session, 0);
+    }
+    r->session_tokens = tokens_of(r, i);
     if (rc == 0) {
         rc = warm_up(r, i, opened, err);
     }
@@ -385,7 +447,9 @@ static int measure(struct runner *r, size_t i, struct aglm_err *err)
         return rc;
     }
     tell(r, AGLM_RUN_MEASURE, v, i, test->record.n_samples + 1, 0);
-    rc = aglm_measure_once(&sample, r->session, r->variants[v].tokens, test_at(r, i), err);
+    rc = aglm_measure_once(
+        &sample, r->session, tokens_of(r, i), test_at(r, i),
+        test_at(r, i)->prompt != NULL ? aglm_model_info(r->variants[v].model)->n_vocab : 0, err);
     if (rc < 0) {
         return rc;
     }
@@ -403,11 +467,28 @@ static int measure(struct runner *r, size_t i, struct aglm_err *err)
     return 0;
 }
 
+static void skip(struct runner *r, size_t i)
+{
+    const struct aglm_test *test = test_at(r, i);
+    struct aglm_err err = {0};
+    aglm_err_set(&err, -E2BIG,
+                 "%s: %s: skipped: it needs %" PRIu64 " positions and the model has %" PRIu32,
+                 r->setup->plan->variants[test->variant].model, test->prompt->id, positions(test),
+                 aglm_model_info(r->variants[test->variant].model)->n_ctx_train);
+    r->setup->failed(r->setup->ctx, &err);
+    r->tests[i].skipped = true;
+    r->n_skipped++;
+}
+
 static void repetition(struct runner *r, size_t i)
 {
     struct test_state *test = &r->tests[i];
     struct aglm_err err = {0};
-    if (test->failed) {
+    if (test->failed || test->skipped) {
+        return;
+    }
+    if (test_at(r, i)->prompt != NULL && too_long(r, i)) {
+        skip(r, i);
         return;
     }
     delay(r, i);
@@ -490,6 +571,7 @@ static void collect(struct runner *r, struct aglm_run_result *out)
         test->record = (struct aglm_record){0};
     }
     out->n_failed = r->n_failed;
+    out->n_skipped = r->n_skipped;
     out->interrupted = r->interrupted;
     out->time_up = r->time_up;
 }
@@ -515,6 +597,7 @@ int aglm_run(struct aglm_run_result *out, const struct aglm_run_setup *setup, st
     result = (struct aglm_run_result){0};
 out:
     for (size_t i = 0; r.tests != NULL && i < n; i++) {
+        free(r.tests[i].tokens);
         aglm_record_finish(&r.tests[i].record);
     }
     free(r.variants);

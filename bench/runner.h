@@ -49,7 +49,8 @@ struct aglm_run_result {
     struct aglm_record *records; /* [n], in the plan's order: the tests that have samples */
     size_t n;
     size_t n_failed;  /* tests that failed */
-    size_t n_missing; /* tests without any sample, failed ones included */
+    size_t n_skipped; /* prompts of a suite that are longer than the model's context */
+    size_t n_missing; /* tests without any sample, failed and skipped ones included */
     bool interrupted, time_up;
 };
 

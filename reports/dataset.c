@@ -153,7 +153,8 @@ bool aglm_row_same_model(const struct aglm_row *a, const struct aglm_row *b)
 bool aglm_row_same_test(const struct aglm_row *a, const struct aglm_row *b)
 {
     return a->rec.n_prompt == b->rec.n_prompt && a->rec.n_gen == b->rec.n_gen &&
-           a->rec.n_depth == b->rec.n_depth;
+           a->rec.n_depth == b->rec.n_depth && !strcmp(a->rec.test, b->rec.test) &&
+           !strcmp(a->rec.prompt_digest, b->rec.prompt_digest);
 }
 
 bool aglm_row_requantized(const struct aglm_row *row)

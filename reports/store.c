@@ -378,8 +378,8 @@ static int put_test(struct aglm_store *store, const struct aglm_record *rec, int
     b.rc = prepare(store, &b.stmt,
                    "INSERT INTO test (uuid, run_id, device_id, " AGLM_ROW_TEST_COLUMNS ") VALUES "
                    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                   "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING "
-                   "id");
+                   "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                   "RETURNING id");
     aglm_row_put_text(&b, rec->test_uuid);
     aglm_row_put_int(&b, (uint64_t)run);
     aglm_row_put_int(&b, (uint64_t)device);

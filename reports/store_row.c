@@ -51,6 +51,8 @@ void aglm_row_put_test(struct aglm_row_binder *b, const struct aglm_record *rec)
     aglm_row_put_text(b, rec->requantize);
     aglm_row_put_text(b, rec->type_k);
     aglm_row_put_text(b, rec->type_v);
+    aglm_row_put_text(b, rec->prompt_digest);
+    aglm_row_put_text(b, rec->text_digest);
     const uint64_t numbers[] = {rec->n_threads,  rec->n_batch, rec->n_ubatch,    rec->n_prompt,
                                 rec->n_gen,      rec->n_depth, rec->repetitions, rec->seed,
                                 rec->cpu_strict, rec->warmup,  rec->delay_s};
@@ -130,6 +132,8 @@ static void take_configuration(struct taker *t, struct aglm_record *rec)
     TAKE(t, rec->requantize);
     TAKE(t, rec->type_k);
     TAKE(t, rec->type_v);
+    TAKE(t, rec->prompt_digest);
+    TAKE(t, rec->text_digest);
     uint32_t *const numbers[] = {&rec->n_threads, &rec->n_batch, &rec->n_ubatch,   &rec->n_prompt,
                                  &rec->n_gen,     &rec->n_depth, &rec->repetitions};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)

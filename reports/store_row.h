@@ -14,7 +14,7 @@
     "suite, name, label, started_ms, version, commit_id, compiler, flags, cpu_info, gpu_info, " \
     "model_path, model_name, model_type, arch, quantization, model_digest, model_size, "        \
     "model_n_params, bytes_per_token, load_ns, backend, isa, cpu_mask, affinity, requantize, "  \
-    "type_k, type_v, "                                                                          \
+    "type_k, type_v, prompt_digest, text_digest, "                                              \
     "n_threads, n_batch, n_ubatch, n_prompt, n_gen, n_depth, repetitions, seed, cpu_strict, "   \
     "warmup, delay_s, order_kind, valid, reasons"
 

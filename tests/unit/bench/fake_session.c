@@ -61,6 +61,17 @@ const struct aglm_model_info *aglm_model_info(const struct aglm_model *model)
     return &model->info;
 }
 
+int aglm_model_tokenizer(struct aglm_model *model, const struct aglm_tokenizer **out,
+                         struct aglm_err *err)
+{
+    return aglm_err_set(err, -ENOENT, "%s: has no tokenizer", model->info.name);
+}
+
+const struct aglm_gguf *aglm_model_file(const struct aglm_model *model)
+{
+    return NULL;
+}
+
 int aglm_session_open(struct aglm_session **out, struct aglm_model *model,
                       const struct aglm_session_options *options, struct aglm_err *err)
 {
