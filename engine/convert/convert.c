@@ -25,7 +25,7 @@ struct job {
     struct aglm_vocab vocab;
     bool has_vocab;
     enum aglm_dtype type;
-    struct aglm_plan plan;
+    struct aglm_hf_plan plan;
     struct aglm_gguf_writer *writer;
     float *floats;
     uint8_t *bytes;
@@ -89,7 +89,7 @@ static int read_folder(struct job *j, struct aglm_err *err)
     if (!rc)
         rc = choose_type(j, err);
     if (!rc)
-        rc = aglm_plan_make(&j->plan, &j->config, j->weights, j->type, j->folder, err);
+        rc = aglm_hf_plan_make(&j->plan, &j->config, j->weights, j->type, j->folder, err);
     return rc ? rc : read_vocab(j, err);
 }
 
@@ -185,7 +185,7 @@ static int declare(struct job *j, struct aglm_err *err)
     put_u32(&k, "vocab_size", c->n_vocab);
     write_positions(&k, c);
     for (size_t i = 0; i < j->plan.n; i++) {
-        const struct aglm_plan_item *item = &j->plan.items[i];
+        const struct aglm_hf_plan_item *item = &j->plan.items[i];
         const uint64_t ne[2] = {item->columns, item->rows};
         aglm_gguf_writer_tensor(j->writer, item->name, item->type, item->rows == 1 ? 1 : 2, ne);
     }
@@ -206,7 +206,7 @@ static void to_floats(float *out, const struct aglm_safetensor *t, uint64_t firs
 }
 
 /* Everything finite, and small enough for the type. */
-static int check_values(const struct job *j, const struct aglm_plan_item *item, size_t n,
+static int check_values(const struct job *j, const struct aglm_hf_plan_item *item, size_t n,
                         struct aglm_err *err)
 {
     const bool half = item->type == AGLM_F16 || item->type == AGLM_Q8_0;
@@ -240,7 +240,7 @@ static int put(struct job *j, const void *data, size_t bytes, struct aglm_err *e
 }
 
 /* The floats in hand, as the item's type, to the file. */
-static int put_floats(struct job *j, const struct aglm_plan_item *item, size_t n,
+static int put_floats(struct job *j, const struct aglm_hf_plan_item *item, size_t n,
                       struct aglm_err *err)
 {
     const struct aglm_dtype_info *info = aglm_dtype_get((uint32_t)item->type);
@@ -254,18 +254,18 @@ static int put_floats(struct job *j, const struct aglm_plan_item *item, size_t n
     return put(j, j->bytes, n / info->block_elements * info->block_bytes, err);
 }
 
-static int write_vector(struct job *j, const struct aglm_plan_item *item, struct aglm_err *err)
+static int write_vector(struct job *j, const struct aglm_hf_plan_item *item, struct aglm_err *err)
 {
     if (!item->from) {
         aglm_hf_rope_freqs(&j->config, j->floats);
         return put(j, j->floats, (size_t)item->columns * sizeof(float), err);
     }
     for (uint64_t i = 0; i < item->columns; i++)
-        to_floats(j->floats + i, item->from, aglm_plan_row(item, &j->config, i), 1);
+        to_floats(j->floats + i, item->from, aglm_hf_plan_row(item, &j->config, i), 1);
     return put_floats(j, item, (size_t)item->columns, err);
 }
 
-static int write_matrix(struct job *j, const struct aglm_plan_item *item, struct aglm_err *err)
+static int write_matrix(struct job *j, const struct aglm_hf_plan_item *item, struct aglm_err *err)
 {
     const uint64_t at_once = item->columns < PIECE ? PIECE / item->columns : 1;
     int rc = 0;
@@ -273,7 +273,7 @@ static int write_matrix(struct job *j, const struct aglm_plan_item *item, struct
         uint64_t n = item->rows - row < at_once ? item->rows - row : at_once;
         for (uint64_t i = 0; i < n; i++)
             to_floats(j->floats + i * item->columns, item->from,
-                      aglm_plan_row(item, &j->config, row + i) * item->columns,
+                      aglm_hf_plan_row(item, &j->config, row + i) * item->columns,
                       (size_t)item->columns);
         rc = put_floats(j, item, (size_t)(n * item->columns), err);
     }
@@ -290,7 +290,7 @@ static int write_data(struct job *j, struct aglm_err *err)
     j->bytes = malloc(most * sizeof(float));
     int rc = j->floats && j->bytes ? 0 : out_of_memory(j, err);
     for (size_t i = 0; i < j->plan.n && !rc; i++) {
-        const struct aglm_plan_item *item = &j->plan.items[i];
+        const struct aglm_hf_plan_item *item = &j->plan.items[i];
         rc = item->type == AGLM_F32 && item->rows == 1 ? write_vector(j, item, err)
                                                        : write_matrix(j, item, err);
     }
@@ -321,7 +321,7 @@ static void fill_notes(struct aglm_convert_notes *notes, const struct job *j)
 static void finish(struct job *j)
 {
     aglm_gguf_writer_destroy(&j->writer);
-    aglm_plan_finish(&j->plan);
+    aglm_hf_plan_finish(&j->plan);
     if (j->has_vocab)
         aglm_vocab_finish(&j->vocab);
     aglm_weights_close(&j->weights);

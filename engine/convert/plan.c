@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct planner {
-    struct aglm_plan *plan;
+    struct aglm_hf_plan *plan;
     const struct aglm_hf_config *config;
     const struct aglm_weights *weights;
     enum aglm_dtype type;
@@ -30,18 +30,18 @@ static void spell(char *out, size_t size, const char *pattern, const char *prefi
     }
 }
 
-static struct aglm_plan_item *add_item(struct planner *p)
+static struct aglm_hf_plan_item *add_item(struct planner *p)
 {
-    struct aglm_plan *plan = p->plan;
+    struct aglm_hf_plan *plan = p->plan;
     if (plan->n == plan->capacity) {
         size_t capacity = plan->capacity * 2 + 64;
-        struct aglm_plan_item *items = realloc(plan->items, capacity * sizeof(*items));
+        struct aglm_hf_plan_item *items = realloc(plan->items, capacity * sizeof(*items));
         if (!items)
             return NULL;
         plan->items = items;
         plan->capacity = capacity;
     }
-    plan->items[plan->n] = (struct aglm_plan_item){.rows = 1};
+    plan->items[plan->n] = (struct aglm_hf_plan_item){.rows = 1};
     return &plan->items[plan->n++];
 }
 
@@ -92,7 +92,7 @@ static int add_tensor(struct planner *p, const struct aglm_hf_tensor *t, uint32_
     int rc = check_tensor(p, tensor, rows, columns, vector);
     if (rc)
         return rc;
-    struct aglm_plan_item *item = add_item(p);
+    struct aglm_hf_plan_item *item = add_item(p);
     if (!item)
         return aglm_err_set(p->err, -ENOMEM, "%s: out of memory", p->folder);
     spell(item->name, sizeof(item->name), t->to, "", layer);
@@ -111,7 +111,7 @@ static int add_rope_freqs(struct planner *p)
 {
     if (p->config->rope != AGLM_HF_ROPE_LLAMA3)
         return 0;
-    struct aglm_plan_item *item = add_item(p);
+    struct aglm_hf_plan_item *item = add_item(p);
     if (!item)
         return aglm_err_set(p->err, -ENOMEM, "%s: out of memory", p->folder);
     snprintf(item->name, sizeof(item->name), "rope_freqs.weight");
@@ -167,11 +167,11 @@ static int add_all(struct planner *p)
     return rc ? rc : check_unused(p);
 }
 
-int aglm_plan_make(struct aglm_plan *out, const struct aglm_hf_config *config,
-                   const struct aglm_weights *weights, enum aglm_dtype type, const char *folder,
-                   struct aglm_err *err)
+int aglm_hf_plan_make(struct aglm_hf_plan *out, const struct aglm_hf_config *config,
+                      const struct aglm_weights *weights, enum aglm_dtype type, const char *folder,
+                      struct aglm_err *err)
 {
-    struct aglm_plan plan = {0};
+    struct aglm_hf_plan plan = {0};
     struct planner p = {.plan = &plan,
                         .config = config,
                         .weights = weights,
@@ -183,20 +183,20 @@ int aglm_plan_make(struct aglm_plan *out, const struct aglm_hf_config *config,
     int rc = p.used ? add_all(&p) : aglm_err_set(err, -ENOMEM, "%s: out of memory", folder);
     free(p.used);
     if (rc)
-        aglm_plan_finish(&plan);
+        aglm_hf_plan_finish(&plan);
     else
         *out = plan;
     return rc;
 }
 
-void aglm_plan_finish(struct aglm_plan *plan)
+void aglm_hf_plan_finish(struct aglm_hf_plan *plan)
 {
     free(plan->items);
     memset(plan, 0, sizeof(*plan));
 }
 
-uint64_t aglm_plan_row(const struct aglm_plan_item *item, const struct aglm_hf_config *c,
-                       uint64_t i)
+uint64_t aglm_hf_plan_row(const struct aglm_hf_plan_item *item, const struct aglm_hf_config *c,
+                          uint64_t i)
 {
     const uint64_t in_head = i % c->head_dim, head = i - in_head;
     switch (item->change) {
