@@ -14,60 +14,108 @@ static inline bool has_min(const enum aglm_dtype type)
     return type == AGLM_Q2_K || type == AGLM_Q4_K || type == AGLM_Q5_K;
 }
 
+/* Q4_K and Q5_K have one scale and one min for a block; their mins meet the sums of two blocks at a
+ * time. The others have one for each run of 16, and meet the sums of a block's two runs. */
+static inline bool by_block(const enum aglm_dtype type)
+{
+    return type == AGLM_Q4_K || type == AGLM_Q5_K;
+}
+
 /* ---- scales ---- */
 
-/* Sixteen rows' small numbers of a block: scales of its two runs (twice the same for Q4_K and Q5_K)
- * and mins of its two runs. */
-struct small {
-    __m128i scale[2], min[2];
-};
-
-/* Two six-bit numbers of block b in 0 … 7: four bits each in byte b, two each in byte 8 + b / 2. */
-static inline void read_six_bits(__m128i two[2], const uint8_t *src, size_t b)
+static inline __m128i first(__m256i v)
 {
-    const __m128i low = _mm_set1_epi8(15), top = _mm_set1_epi8(48);
-    __m128i v = load_half(src + b * ROWS);
-    __m128i high =
-        _mm_srl_epi16(load_half(src + (8 + b / 2) * ROWS), _mm_cvtsi32_si128((int)(b % 2 * 4)));
-    two[0] = _mm_or_si128(_mm_and_si128(v, low), _mm_and_si128(_mm_slli_epi16(high, 4), top));
-    two[1] = _mm_or_si128(_mm_and_si128(_mm_srli_epi16(v, 4), low),
-                          _mm_and_si128(_mm_slli_epi16(high, 2), top));
+    return _mm256_castsi256_si128(v);
 }
 
-/* Block b of a panel. */
-X86_INLINE struct small read_small(const uint8_t *scales, size_t b, const enum aglm_dtype type)
+static inline __m128i second(__m256i v)
 {
-    struct small s;
+    return _mm256_extracti128_si256(v, 1);
+}
+
+/* Sixteen rows' numbers a and b as 16-bit pairs. Signed: all numbers are within a byte's range. */
+static inline void put_pairs(int16_t dst[ROWS][2], __m128i a, __m128i b)
+{
+    store(dst[0], _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(a, b)));
+    store(dst[8], _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(a, b)));
+}
+
+/* Block b: its two runs' scales and what lowers their sums: mins, or offset * scale. */
+X86_INLINE void put_runs(struct avx2_scales *out, size_t b, __m128i scale0, __m128i scale1,
+                         __m128i less0, __m128i less1, const enum aglm_dtype type,
+                         const bool offsets)
+{
+    put_pairs(out->scale[b * 2], scale0, scale0);
+    put_pairs(out->scale[b * 2 + 1], scale1, scale1);
+    if (has_min(type) || offsets)
+        put_pairs(out->less[b], less0, less1);
+    if (has_min(type) || !offsets)
+        return;
+    const __m256i offset = _mm256_set1_epi16((short)code_offset(type));
+    store(out->less[b][0], _mm256_mullo_epi16(load(out->less[b][0]), offset));
+    store(out->less[b][8], _mm256_mullo_epi16(load(out->less[b][8]), offset));
+}
+
+/* The two six-bit numbers of blocks 2i and 2i + 1, a block in each half: four bits each in bytes 2i
+ * and 2i + 1, two each in byte 8 + i. */
+static inline void read_six_bits(__m256i two[2], const uint8_t *src, size_t i)
+{
+    const __m256i low = _mm256_set1_epi8(15), top = _mm256_set1_epi8(48);
+    __m256i v = load(src + i * 2 * ROWS);
+    __m128i bits = load_half(src + (8 + i) * ROWS);
+    __m256i high =
+        _mm256_inserti128_si256(_mm256_castsi128_si256(bits), _mm_srli_epi16(bits, 4), 1);
+    two[0] = _mm256_or_si256(_mm256_and_si256(v, low),
+                             _mm256_and_si256(_mm256_slli_epi16(high, 4), top));
+    two[1] = _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi16(v, 4), low),
+                             _mm256_and_si256(_mm256_slli_epi16(high, 2), top));
+}
+
+/* The scales of super-block sb: of Q4_K and Q5_K [8] and less [4], of the others [16] and [8]; less
+ * of types with offsets only where that is wanted. */
+X86_INLINE void read_scales(struct avx2_scales *out, const uint8_t *scales, size_t sb,
+                            const enum aglm_dtype type, const bool offsets)
+{
+    __m256i v[2];
     if (type == AGLM_Q2_K || type == AGLM_Q6_K) {
-        s.scale[0] = load_half(scales + b * 2 * ROWS);
-        s.scale[1] = load_half(scales + (b * 2 + 1) * ROWS);
-    } else {
-        read_six_bits(s.scale, scales + b / 8 * 192, b % 8);
+        const __m256i low = _mm256_set1_epi8(type == AGLM_Q2_K ? 15 : -1);
+        AVX2_ROLLED
+        for (size_t b = 0; b < 8; b++) {
+            __m256i both = load(scales + (sb * 8 + b) * 2 * ROWS);
+            v[0] = _mm256_and_si256(both, low);
+            v[1] = type == AGLM_Q2_K ? _mm256_and_si256(_mm256_srli_epi16(both, 4), low) : both;
+            put_runs(out, b, first(v[0]), second(v[0]), first(v[1]), second(v[1]), type, offsets);
+        }
+        return;
     }
-    const __m128i low = _mm_set1_epi8(15);
-    if (type == AGLM_Q2_K) {
-        s.min[0] = _mm_and_si128(_mm_srli_epi16(s.scale[0], 4), low);
-        s.min[1] = _mm_and_si128(_mm_srli_epi16(s.scale[1], 4), low);
-        s.scale[0] = _mm_and_si128(s.scale[0], low);
-        s.scale[1] = _mm_and_si128(s.scale[1], low);
-    } else if (type == AGLM_Q3_K) {
-        s.scale[0] = _mm_sub_epi8(s.scale[0], _mm_set1_epi8(32));
-        s.scale[1] = _mm_sub_epi8(s.scale[1], _mm_set1_epi8(32));
-        s.min[0] = s.scale[0], s.min[1] = s.scale[1];
-    } else if (type == AGLM_Q6_K) {
-        s.min[0] = s.scale[0], s.min[1] = s.scale[1];
-    } else {
-        s.min[0] = s.min[1] = s.scale[1];
-        s.scale[1] = s.scale[0];
+    AVX2_ROLLED
+    for (size_t i = 0; i < 4; i++) {
+        read_six_bits(v, scales + sb * 192, i);
+        if (by_block(type)) {
+            put_pairs(out->scale[i * 2], first(v[0]), first(v[0]));
+            put_pairs(out->scale[i * 2 + 1], second(v[0]), second(v[0]));
+            put_pairs(out->less[i], first(v[1]), second(v[1]));
+            continue;
+        }
+        v[0] = _mm256_sub_epi8(v[0], _mm256_set1_epi8(32));
+        v[1] = _mm256_sub_epi8(v[1], _mm256_set1_epi8(32));
+        put_runs(out, i * 2, first(v[0]), first(v[1]), first(v[0]), first(v[1]), type, offsets);
+        put_runs(out, i * 2 + 1, second(v[0]), second(v[1]), second(v[0]), second(v[1]), type,
+                 offsets);
     }
-    return s;
 }
 
-/* Eight rows' numbers as 16-bit pairs, one of a and one of b in each lane. Signed: all numbers are
- * within a byte's range. */
-static inline __m256i pairs_of(__m128i a, __m128i b, const unsigned h)
+/* The sums of a super-block's activations as `less` wants them: of runs as they are, of blocks from
+ * two runs each. Returns sums or what it wrote to room. */
+X86_INLINE const int16_t *sums_of(int16_t room[8], const int16_t sums[16],
+                                  const enum aglm_dtype type)
 {
-    return _mm256_cvtepi8_epi16(h ? _mm_unpackhi_epi8(a, b) : _mm_unpacklo_epi8(a, b));
+    if (!by_block(type))
+        return sums;
+    __m256i v = widen_pairs(load(sums));
+    v = _mm256_permute4x64_epi64(_mm256_packs_epi32(v, v), 0x08);
+    _mm_storeu_si128((__m128i *)(void *)room, first(v));
+    return room;
 }
 
 /* ---- one token ---- */
@@ -76,23 +124,33 @@ struct k_sums {
     __m256i total, mins;
 };
 
-/* Adds block b of eight rows to the sums; w: the panel; v: the block's activations. */
-X86_INLINE void add_block(struct k_sums *sums, const uint8_t *values, const uint8_t *high,
-                          struct small s, const __m256i v[8], struct codes less, __m256i totals,
-                          const unsigned h, const enum aglm_dtype type)
+/* Mins of eight rows times the activations' sums. */
+X86_INLINE __m256i dot_mins(const struct avx2_scales *scales, const int16_t *sums, const unsigned h,
+                            const enum aglm_dtype type)
+{
+    const unsigned n = by_block(type) ? 4 : 8;
+    __m256i mins = _mm256_setzero_si256();
+    X86_UNROLL
+    for (unsigned i = 0; i < n; i++)
+        mins = _mm256_add_epi32(
+            mins, _mm256_madd_epi16(load(scales->less[i][h * 8]), spread(sums + i * 2)));
+    return mins;
+}
+
+/* total + scales * dot products of block b with its activations v. */
+X86_INLINE __m256i add_block(__m256i total, const uint8_t *values, const uint8_t *high,
+                             const struct avx2_scales *scales, const __m256i v[8],
+                             struct codes less, size_t b, const unsigned h,
+                             const enum aglm_dtype type)
 {
     struct codes dot = dot_codes(values, high, _mm256_setzero_si256(), v, less, type);
-    __m256i sum;
+    const int16_t *lo = scales->scale[by_block(type) ? b : b * 2][h * 8];
+    const int16_t *hi = by_block(type) ? lo : scales->scale[b * 2 + 1][h * 8];
     if (type == AGLM_Q4_K)
-        sum = _mm256_madd_epi16(_mm256_add_epi16(dot.lo, dot.hi),
-                                pairs_of(s.scale[0], s.scale[0], h));
-    else
-        sum = _mm256_add_epi32(_mm256_madd_epi16(dot.lo, pairs_of(s.scale[0], s.scale[0], h)),
-                               _mm256_madd_epi16(dot.hi, pairs_of(s.scale[1], s.scale[1], h)));
-    sums->total = _mm256_add_epi32(sums->total, sum);
-    if (has_min(type))
-        sums->mins = _mm256_add_epi32(sums->mins,
-                                      _mm256_madd_epi16(totals, pairs_of(s.min[0], s.min[1], h)));
+        return _mm256_add_epi32(total,
+                                _mm256_madd_epi16(_mm256_add_epi16(dot.lo, dot.hi), load(lo)));
+    total = _mm256_add_epi32(total, _mm256_madd_epi16(dot.lo, load(lo)));
+    return _mm256_add_epi32(total, _mm256_madd_epi16(dot.hi, load(hi)));
 }
 
 /* A super-block's sums of eight rows times their scales. */
@@ -117,10 +175,21 @@ X86_INLINE void k_streams(float *out, const uint8_t *w, const struct aglm_acts *
     for (size_t p = 0; p < panels; p++)
         acc[p][0] = acc[p][1] = _mm256_setzero_ps();
     for (size_t sb = 0; sb < k / 256; sb++) {
+        struct avx2_scales scales[STREAMS];
         struct k_sums sums[STREAMS][2];
-        memset(sums, 0, sizeof(sums));
-        for (size_t b = sb * 8; b < sb * 8 + 8; b++) {
-            const __m256i totals = spread(x->sum + b * 2);
+        int16_t room[8];
+        const int16_t *block_sums = sums_of(room, x->sum + sb * 16, type);
+        for (size_t p = 0; p < panels; p++) {
+            read_scales(&scales[p], w + p * stride + parts.scales, sb, type, false);
+            for (unsigned h = 0; h < 2; h++) {
+                sums[p][h].total = _mm256_setzero_si256();
+                if (has_min(type))
+                    sums[p][h].mins = dot_mins(&scales[p], block_sums, h, type);
+            }
+        }
+        AVX2_ROLLED
+        for (size_t i = 0; i < 8; i++) {
+            const size_t b = sb * 8 + i;
             struct codes less = {0};
             if (code_offset(type))
                 less = offset_pairs(x->q + b * 32, code_offset(type));
@@ -131,12 +200,12 @@ X86_INLINE void k_streams(float *out, const uint8_t *w, const struct aglm_acts *
             AVX2_ROLLED
             for (size_t p = 0; p < panels; p++) {
                 const uint8_t *panel = w + p * stride;
-                const struct small s = read_small(panel + parts.scales, b, type);
                 X86_UNROLL
                 for (unsigned h = 0; h < 2; h++)
-                    add_block(&sums[p][h], panel + b * value_bytes(type) + h * 32,
-                              panel + parts.high + b * high_bytes(type) + h * 32, s, v, less,
-                              totals, h, type);
+                    sums[p][h].total =
+                        add_block(sums[p][h].total, panel + b * value_bytes(type) + h * 32,
+                                  panel + parts.high + b * high_bytes(type) + h * 32, &scales[p], v,
+                                  less, i, h, type);
             }
         }
         const __m256 scale_x = _mm256_broadcast_ss(x->scale + sb * 8);
@@ -162,16 +231,8 @@ X86_INLINE void k_unpack(struct avx2_chunk *c, const uint8_t *panel, size_t k, s
         const size_t b = k0 / 32 + i;
         unpack_codes(c->bytes + i * 512, panel + b * value_bytes(type),
                      panel + parts.high + b * high_bytes(type), none, type);
-        const struct small s = read_small(panel + parts.scales, b, type);
-        for (unsigned h = 0; h < 2; h++) {
-            __m256i less = pairs_of(s.min[0], s.min[1], h);
-            if (code_offset(type))
-                less = _mm256_mullo_epi16(less, _mm256_set1_epi16((short)code_offset(type)));
-            store(c->less[i][h * 8], less);
-            store(c->scale[i * 2][h * 8], pairs_of(s.scale[0], s.scale[0], h));
-            store(c->scale[i * 2 + 1][h * 8], pairs_of(s.scale[1], s.scale[1], h));
-        }
     }
+    read_scales(&c->k, panel + parts.scales, k0 / 256, type, true);
     for (unsigned r = 0; r < ROWS; r += 8) {
         const size_t at = k0 / 256 * ROWS + r;
         _mm256_storeu_ps(&c->d[0][r], halves(panel + parts.supers + at * 2));
@@ -226,7 +287,7 @@ X86_INLINE void dot_super(__m256i total[TILE][2], const struct avx2_chunk *c, co
         total[t][0] = total[t][1] = _mm256_setzero_si256();
     AVX2_ROLLED
     for (size_t s = 0; s < 64; s += steps) {
-        const int16_t *scale = c->scale[s / 4][0];
+        const int16_t *scale = c->k.scale[by_block(type) ? s / 8 : s / 4][0];
         if (type == AGLM_Q6_K) {
             add_two_steps(total, c->bytes + s * 64, scale, q + s * 4, k, tokens);
             add_two_steps(total, c->bytes + s * 64 + 128, scale, q + s * 4 + 8, k, tokens);
@@ -238,17 +299,22 @@ X86_INLINE void dot_super(__m256i total[TILE][2], const struct avx2_chunk *c, co
 
 /* Mins or offsets times the activations' sums. */
 X86_INLINE void dot_less(__m256i total[TILE][2], const struct avx2_chunk *c, const int16_t *sums,
-                         size_t k, const unsigned tokens)
+                         size_t k, const enum aglm_dtype type, const unsigned tokens)
 {
+    const size_t n = by_block(type) ? 4 : 8;
+    int16_t room[TILE][8];
+    const int16_t *at[TILE];
     X86_UNROLL
-    for (unsigned t = 0; t < tokens; t++)
+    for (unsigned t = 0; t < tokens; t++) {
         total[t][0] = total[t][1] = _mm256_setzero_si256();
+        at[t] = sums_of(room[t], sums + t * (k / 16), type);
+    }
     AVX2_ROLLED
-    for (size_t i = 0; i < 8; i++) {
-        const __m256i w0 = load(c->less[i][0]), w1 = load(c->less[i][8]);
+    for (size_t i = 0; i < n; i++) {
+        const __m256i w0 = load(c->k.less[i][0]), w1 = load(c->k.less[i][8]);
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++) {
-            const __m256i v = spread(sums + t * (k / 16) + i * 2);
+            const __m256i v = spread(at[t] + i * 2);
             total[t][0] = _mm256_add_epi32(total[t][0], _mm256_madd_epi16(w0, v));
             total[t][1] = _mm256_add_epi32(total[t][1], _mm256_madd_epi16(w1, v));
         }
@@ -262,7 +328,7 @@ X86_INLINE void k_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const unsigne
     __m256 acc[TILE][2];
     (void)n;
     dot_super(total, c, x->q + at0, k, type, tokens);
-    dot_less(less, c, x->sum + at0 / 16, k, tokens);
+    dot_less(less, c, x->sum + at0 / 16, k, type, tokens);
     load_tile(acc, out + t0 * ld_out, ld_out, k0, tokens);
     X86_UNROLL
     for (unsigned t = 0; t < tokens; t++) {

@@ -205,11 +205,16 @@ static inline struct codes offset_pairs(const int8_t *q, const int offset)
 
 /* ---- prefill ---- */
 
+/* The scales of a super-block of a K type as 16-bit pairs. */
+struct avx2_scales {
+    int16_t scale[CHUNK / 16][ROWS][2]; /* a run's scale twice */
+    int16_t less[CHUNK / 32][ROWS][2];  /* what meets the activations' sums, two at a time */
+};
+
 /* Some columns of a panel, unpacked. */
 struct avx2_chunk {
     _Alignas(64) uint8_t bytes[CHUNK * ROWS]; /* [CHUNK / 4][64] */
-    int16_t scale[CHUNK / 16][ROWS][2];       /* K types: a run's scale twice */
-    int16_t less[CHUNK / 32][ROWS][2];        /* K types: what meets a block's two sums */
+    struct avx2_scales k;
     float d[CHUNK / 32][ROWS], m[CHUNK / 32][ROWS];
     const uint8_t *values; /* bytes, or the panel's own */
 };
@@ -266,8 +271,8 @@ X86_INLINE void load_tile(__m256 acc[TILE][2], const float *out, size_t ld_out, 
     X86_UNROLL
     for (unsigned t = 0; t < tokens; t++)
         X86_UNROLL
-        for (unsigned h = 0; h < 2; h++)
-            acc[t][h] = k0 ? _mm256_loadu_ps(out + t * ld_out + h * 8) : _mm256_setzero_ps();
+    for (unsigned h = 0; h < 2; h++)
+        acc[t][h] = k0 ? _mm256_loadu_ps(out + t * ld_out + h * 8) : _mm256_setzero_ps();
 }
 
 X86_INLINE void store_tile(float *out, size_t ld_out, __m256 acc[TILE][2], const unsigned tokens)
@@ -275,8 +280,8 @@ X86_INLINE void store_tile(float *out, size_t ld_out, __m256 acc[TILE][2], const
     X86_UNROLL
     for (unsigned t = 0; t < tokens; t++)
         X86_UNROLL
-        for (unsigned h = 0; h < 2; h++)
-            _mm256_storeu_ps(out + t * ld_out + h * 8, acc[t][h]);
+    for (unsigned h = 0; h < 2; h++)
+        _mm256_storeu_ps(out + t * ld_out + h * 8, acc[t][h]);
 }
 
 void aglm_kernels_fill_avx2_blocks(struct aglm_kernels *k);
