@@ -22,7 +22,7 @@ struct job {
     cJSON *config_tree;
     struct aglm_hf_config config;
     struct aglm_weights *weights;
-    struct aglm_vocab vocab;
+    struct aglm_hf_vocab vocab;
     bool has_vocab;
     enum aglm_dtype type;
     struct aglm_hf_plan plan;
@@ -66,14 +66,14 @@ static int choose_type(struct job *j, struct aglm_err *err)
 
 static int read_vocab(struct job *j, struct aglm_err *err)
 {
-    const struct aglm_vocab_options options = {.gguf_arch = j->config.arch->gguf,
-                                               .pre = j->options->pre};
+    const struct aglm_hf_vocab_options options = {.gguf_arch = j->config.arch->gguf,
+                                                  .pre = j->options->pre};
     if (j->options->no_tokenizer)
         return 0;
-    if (aglm_vocab_init(&j->vocab, j->config.n_vocab) != 0)
+    if (aglm_hf_vocab_init(&j->vocab, j->config.n_vocab) != 0)
         return out_of_memory(j, err);
     j->has_vocab = true;
-    return aglm_vocab_read(&j->vocab, j->folder, j->config_tree, &options, err);
+    return aglm_hf_vocab_read(&j->vocab, j->folder, j->config_tree, &options, err);
 }
 
 static int read_folder(struct job *j, struct aglm_err *err)
@@ -190,7 +190,7 @@ static int declare(struct job *j, struct aglm_err *err)
         aglm_gguf_writer_tensor(j->writer, item->name, item->type, item->rows == 1 ? 1 : 2, ne);
     }
     if (j->has_vocab)
-        return aglm_vocab_write(&j->vocab, j->writer, err);
+        return aglm_hf_vocab_write(&j->vocab, j->writer, err);
     aglm_gguf_writer_string(j->writer, "tokenizer.ggml.model", "no_vocab");
     return 0;
 }
@@ -323,7 +323,7 @@ static void finish(struct job *j)
     aglm_gguf_writer_destroy(&j->writer);
     aglm_hf_plan_finish(&j->plan);
     if (j->has_vocab)
-        aglm_vocab_finish(&j->vocab);
+        aglm_hf_vocab_finish(&j->vocab);
     aglm_weights_close(&j->weights);
     cJSON_Delete(j->config_tree);
     free(j->floats);

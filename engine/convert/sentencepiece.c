@@ -66,7 +66,7 @@ static int read_field(struct message *m, struct field *f)
 }
 
 /* SentencePiece's types are GGUF's, except that 0 is none. */
-static int read_piece(struct aglm_vocab *v, uint64_t id, struct message m, struct aglm_err *err,
+static int read_piece(struct aglm_hf_vocab *v, uint64_t id, struct message m, struct aglm_err *err,
                       const char *file)
 {
     struct message text = {0};
@@ -90,7 +90,7 @@ static int read_piece(struct aglm_vocab *v, uint64_t id, struct message m, struc
         !(score > -1e30f && score < 1e30f))
         return aglm_err_set(err, -EINVAL, "%s: piece %llu is damaged", file,
                             (unsigned long long)id);
-    rc = aglm_vocab_set(v, id, (const char *)text.at, size, (int)type, score);
+    rc = aglm_hf_vocab_set(v, id, (const char *)text.at, size, (int)type, score);
     if (rc == -ERANGE)
         return aglm_err_set(err, -EINVAL, "%s: has more pieces than the model's %zu tokens", file,
                             v->n);
@@ -110,8 +110,8 @@ static int find_varint(struct message m, uint32_t number, uint64_t *out)
     return 0;
 }
 
-int aglm_sentencepiece_read(struct aglm_vocab *v, const void *bytes, size_t size, const char *file,
-                            struct aglm_err *err)
+int aglm_sentencepiece_read(struct aglm_hf_vocab *v, const void *bytes, size_t size,
+                            const char *file, struct aglm_err *err)
 {
     struct message m = {bytes, (const uint8_t *)bytes + size};
     uint64_t n = 0, model = 1, prefix = 1; /* the message's defaults: unigram, true */

@@ -47,7 +47,7 @@ static bool is_byte(const char *text)
 }
 
 /* The vocabulary of model: {"text": id, …}. */
-static int read_vocab(struct aglm_vocab *v, const cJSON *root, const char *file,
+static int read_vocab(struct aglm_hf_vocab *v, const cJSON *root, const char *file,
                       struct aglm_err *err)
 {
     const cJSON *model = aglm_json_get(root, "model"), *item;
@@ -64,9 +64,9 @@ static int read_vocab(struct aglm_vocab *v, const cJSON *root, const char *file,
         uint64_t id = 0;
         int rc = aglm_json_whole(item, &id);
         if (!rc)
-            rc = aglm_vocab_set(v, id, item->string, strlen(item->string),
-                                spm && is_byte(item->string) ? AGLM_TOKEN_BYTE : AGLM_TOKEN_NORMAL,
-                                0.0f);
+            rc = aglm_hf_vocab_set(
+                v, id, item->string, strlen(item->string),
+                spm && is_byte(item->string) ? AGLM_TOKEN_BYTE : AGLM_TOKEN_NORMAL, 0.0f);
         if (rc == -ENOMEM)
             return out_of_memory(file, err);
         if (rc)
@@ -126,7 +126,7 @@ static size_t join(char **buffer, size_t *capacity, const char *left, size_t lef
     return (size_t)snprintf(*buffer, *capacity, "%.*s%s%s", (int)left_size, left, sep, right);
 }
 
-static int pack_merges(struct aglm_vocab *v, const cJSON *root, const char *file,
+static int pack_merges(struct aglm_hf_vocab *v, const cJSON *root, const char *file,
                        struct aglm_err *err)
 {
     const cJSON *merges = merges_of(root), *item;
@@ -157,8 +157,8 @@ static int pack_merges(struct aglm_vocab *v, const cJSON *root, const char *file
     return rc;
 }
 
-int aglm_tokenizer_json_bpe(struct aglm_vocab *v, const cJSON *root, const char *file,
-                            const struct aglm_vocab_options *options, struct aglm_err *err)
+int aglm_tokenizer_json_bpe(struct aglm_hf_vocab *v, const cJSON *root, const char *file,
+                            const struct aglm_hf_vocab_options *options, struct aglm_err *err)
 {
     const char *pre = options->pre;
     int rc = 0;
@@ -183,7 +183,7 @@ static int by_text(const void *a, const void *b)
 }
 
 /* The first merge that makes a token gives its score: minus its place in the list. */
-static int score_merges(struct aglm_vocab *v, char ***sorted, size_t n, const cJSON *merges,
+static int score_merges(struct aglm_hf_vocab *v, char ***sorted, size_t n, const cJSON *merges,
                         const char *file, struct aglm_err *err)
 {
     const cJSON *item;
@@ -228,7 +228,7 @@ static enum aglm_maybe prefixes_space(const cJSON *root)
     return AGLM_NO;
 }
 
-int aglm_tokenizer_json_spm(struct aglm_vocab *v, const cJSON *root, const char *file,
+int aglm_tokenizer_json_spm(struct aglm_hf_vocab *v, const cJSON *root, const char *file,
                             struct aglm_err *err)
 {
     const cJSON *model = aglm_json_get(root, "model"), *merges = merges_of(root);
@@ -259,17 +259,17 @@ int aglm_tokenizer_json_spm(struct aglm_vocab *v, const cJSON *root, const char 
 
 /* ---- added tokens, marks ---- */
 
-static int add_token(struct aglm_vocab *v, uint64_t id, const cJSON *token, const char *file,
+static int add_token(struct aglm_hf_vocab *v, uint64_t id, const cJSON *token, const char *file,
                      struct aglm_err *err)
 {
     const char *text = text_of(token, "content");
     if (!text || !text[0])
         return aglm_err_set(err, -EINVAL, "%s: an added token has no \"content\"", file);
-    int rc = aglm_vocab_add(v, id, text, cJSON_IsTrue(aglm_json_get(token, "special")));
+    int rc = aglm_hf_vocab_add(v, id, text, cJSON_IsTrue(aglm_json_get(token, "special")));
     return rc ? out_of_memory(file, err) : 0;
 }
 
-int aglm_tokenizer_json_added(struct aglm_vocab *v, const cJSON *root, const char *file,
+int aglm_tokenizer_json_added(struct aglm_hf_vocab *v, const cJSON *root, const char *file,
                               struct aglm_err *err)
 {
     const cJSON *added = aglm_json_get(root, "added_tokens"), *token;
@@ -289,7 +289,7 @@ int aglm_tokenizer_json_added(struct aglm_vocab *v, const cJSON *root, const cha
 }
 
 /* "added_tokens_decoder": {"128000": {"content": …}, …} */
-static int read_decoder(struct aglm_vocab *v, const cJSON *root, const char *file,
+static int read_decoder(struct aglm_hf_vocab *v, const cJSON *root, const char *file,
                         struct aglm_err *err)
 {
     const cJSON *decoder = aglm_json_get(root, "added_tokens_decoder"), *token;
@@ -311,12 +311,12 @@ static int read_decoder(struct aglm_vocab *v, const cJSON *root, const char *fil
 }
 
 /* A token by name, written as text or as {"content": text}. */
-static int32_t named(const struct aglm_vocab *v, const cJSON *root, const char *key)
+static int32_t named(const struct aglm_hf_vocab *v, const cJSON *root, const char *key)
 {
     const char *text = text_of(root, key);
     if (!text)
         text = text_of(aglm_json_get(root, key), "content");
-    return text ? aglm_vocab_find(v, text) : -1;
+    return text ? aglm_hf_vocab_find(v, text) : -1;
 }
 
 static enum aglm_maybe maybe(const cJSON *item, enum aglm_maybe otherwise)
@@ -339,7 +339,7 @@ static const char *template_of(const cJSON *root)
     return NULL;
 }
 
-int aglm_tokenizer_config(struct aglm_vocab *v, const cJSON *root, const char *file,
+int aglm_tokenizer_config(struct aglm_hf_vocab *v, const cJSON *root, const char *file,
                           struct aglm_err *err)
 {
     static const struct {

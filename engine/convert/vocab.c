@@ -27,9 +27,9 @@ int aglm_packed_add(struct aglm_packed *p, const char *text, size_t size)
     return 0;
 }
 
-int aglm_vocab_init(struct aglm_vocab *v, size_t n)
+int aglm_hf_vocab_init(struct aglm_hf_vocab *v, size_t n)
 {
-    *v = (struct aglm_vocab){
+    *v = (struct aglm_hf_vocab){
         .n = n, .add_bos = AGLM_UNKNOWN, .add_eos = AGLM_UNKNOWN, .add_space_prefix = AGLM_UNKNOWN};
     for (int i = 0; i < AGLM_MARK_COUNT; i++)
         v->marks[i] = -1;
@@ -38,11 +38,11 @@ int aglm_vocab_init(struct aglm_vocab *v, size_t n)
     v->scores = calloc(n + 1, sizeof(*v->scores));
     if (v->text && v->types && v->scores)
         return 0;
-    aglm_vocab_finish(v);
+    aglm_hf_vocab_finish(v);
     return -ENOMEM;
 }
 
-void aglm_vocab_finish(struct aglm_vocab *v)
+void aglm_hf_vocab_finish(struct aglm_hf_vocab *v)
 {
     for (size_t i = 0; v->text && i < v->n; i++)
         free(v->text[i]);
@@ -54,7 +54,7 @@ void aglm_vocab_finish(struct aglm_vocab *v)
     memset(v, 0, sizeof(*v));
 }
 
-static int rename_token(struct aglm_vocab *v, uint64_t id, const char *text, size_t size)
+static int rename_token(struct aglm_hf_vocab *v, uint64_t id, const char *text, size_t size)
 {
     char *copy = malloc(size + 1);
     if (!copy)
@@ -67,8 +67,8 @@ static int rename_token(struct aglm_vocab *v, uint64_t id, const char *text, siz
     return 0;
 }
 
-int aglm_vocab_set(struct aglm_vocab *v, uint64_t id, const char *text, size_t size, int type,
-                   float score)
+int aglm_hf_vocab_set(struct aglm_hf_vocab *v, uint64_t id, const char *text, size_t size, int type,
+                      float score)
 {
     if (id >= v->n)
         return -ERANGE;
@@ -101,7 +101,7 @@ static void plain_spaces(char *text)
     *to = '\0';
 }
 
-int aglm_vocab_add(struct aglm_vocab *v, uint64_t id, const char *text, bool special)
+int aglm_hf_vocab_add(struct aglm_hf_vocab *v, uint64_t id, const char *text, bool special)
 {
     if (id >= v->n) {
         v->n_dropped++;
@@ -119,7 +119,7 @@ int aglm_vocab_add(struct aglm_vocab *v, uint64_t id, const char *text, bool spe
     return 0;
 }
 
-int32_t aglm_vocab_find(const struct aglm_vocab *v, const char *text)
+int32_t aglm_hf_vocab_find(const struct aglm_hf_vocab *v, const char *text)
 {
     for (size_t i = 0; i < v->n; i++)
         if (v->text[i] && strcmp(v->text[i], text) == 0)
@@ -127,14 +127,14 @@ int32_t aglm_vocab_find(const struct aglm_vocab *v, const char *text)
     return -1;
 }
 
-int aglm_vocab_pad(struct aglm_vocab *v)
+int aglm_hf_vocab_pad(struct aglm_hf_vocab *v)
 {
     for (size_t i = 0; i < v->n; i++) {
         char name[32];
         if (v->text[i])
             continue;
         int n = snprintf(name, sizeof(name), "[PAD%zu]", i);
-        int rc = aglm_vocab_set(v, i, name, (size_t)n, AGLM_TOKEN_UNUSED, -1000.0f);
+        int rc = aglm_hf_vocab_set(v, i, name, (size_t)n, AGLM_TOKEN_UNUSED, -1000.0f);
         if (rc)
             return rc;
         v->n_padded++;
@@ -148,7 +148,8 @@ static void write_maybe(struct aglm_gguf_writer *w, const char *key, enum aglm_m
         aglm_gguf_writer_bool(w, key, value == AGLM_YES);
 }
 
-int aglm_vocab_write(const struct aglm_vocab *v, struct aglm_gguf_writer *w, struct aglm_err *err)
+int aglm_hf_vocab_write(const struct aglm_hf_vocab *v, struct aglm_gguf_writer *w,
+                        struct aglm_err *err)
 {
     static const char *const MARKS[AGLM_MARK_COUNT] = {
         "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",

@@ -32,7 +32,7 @@ struct aglm_packed {
 };
 int aglm_packed_add(struct aglm_packed *p, const char *text, size_t size); /* -ENOMEM */
 
-struct aglm_vocab {
+struct aglm_hf_vocab {
     const char *model; /* "gpt2" or "llama"; NULL: nothing read yet */
     char pre[32];
     size_t n;
@@ -48,46 +48,47 @@ struct aglm_vocab {
 };
 
 /* n: rows of the embedding. */
-int aglm_vocab_init(struct aglm_vocab *v, size_t n);
-void aglm_vocab_finish(struct aglm_vocab *v);
+int aglm_hf_vocab_init(struct aglm_hf_vocab *v, size_t n);
+void aglm_hf_vocab_finish(struct aglm_hf_vocab *v);
 /* Names an id. -EEXIST: it has a name; -ERANGE: id >= n; -ENOMEM. */
-int aglm_vocab_set(struct aglm_vocab *v, uint64_t id, const char *text, size_t size, int type,
-                   float score);
+int aglm_hf_vocab_set(struct aglm_hf_vocab *v, uint64_t id, const char *text, size_t size, int type,
+                      float score);
 /* An "added token": its text wins over what the id had; special ones become control tokens. One
  * beyond the embedding is counted and left out. */
-int aglm_vocab_add(struct aglm_vocab *v, uint64_t id, const char *text, bool special);
+int aglm_hf_vocab_add(struct aglm_hf_vocab *v, uint64_t id, const char *text, bool special);
 /* -1 if there is none. Looks at every token. */
-int32_t aglm_vocab_find(const struct aglm_vocab *v, const char *text);
+int32_t aglm_hf_vocab_find(const struct aglm_hf_vocab *v, const char *text);
 /* Names what has no name. */
-int aglm_vocab_pad(struct aglm_vocab *v);
+int aglm_hf_vocab_pad(struct aglm_hf_vocab *v);
 /* All keys. */
-int aglm_vocab_write(const struct aglm_vocab *v, struct aglm_gguf_writer *w, struct aglm_err *err);
+int aglm_hf_vocab_write(const struct aglm_hf_vocab *v, struct aglm_gguf_writer *w,
+                        struct aglm_err *err);
 
-struct aglm_vocab_options {
+struct aglm_hf_vocab_options {
     const char *gguf_arch; /* "llama", "chatglm" … */
     const char *pre;       /* NULL: recognized from tokenizer.json */
 };
 /* Reads all the files of the folder that concern it; config: the tree of config.json. */
-int aglm_vocab_read(struct aglm_vocab *v, const char *folder, const cJSON *config,
-                    const struct aglm_vocab_options *options, struct aglm_err *err);
+int aglm_hf_vocab_read(struct aglm_hf_vocab *v, const char *folder, const cJSON *config,
+                       const struct aglm_hf_vocab_options *options, struct aglm_err *err);
 
 /* Its parts, over trees and bytes. */
 bool aglm_tokenizer_json_is_byte_level(const cJSON *root);
-int aglm_tokenizer_json_bpe(struct aglm_vocab *v, const cJSON *root, const char *file,
-                            const struct aglm_vocab_options *options, struct aglm_err *err);
+int aglm_tokenizer_json_bpe(struct aglm_hf_vocab *v, const cJSON *root, const char *file,
+                            const struct aglm_hf_vocab_options *options, struct aglm_err *err);
 /* Scores follow from the order of the merges: the earlier, the higher. */
-int aglm_tokenizer_json_spm(struct aglm_vocab *v, const cJSON *root, const char *file,
+int aglm_tokenizer_json_spm(struct aglm_hf_vocab *v, const cJSON *root, const char *file,
                             struct aglm_err *err);
 /* "added_tokens" and "post_processor". */
-int aglm_tokenizer_json_added(struct aglm_vocab *v, const cJSON *root, const char *file,
+int aglm_tokenizer_json_added(struct aglm_hf_vocab *v, const cJSON *root, const char *file,
                               struct aglm_err *err);
-int aglm_tokenizer_config(struct aglm_vocab *v, const cJSON *root, const char *file,
+int aglm_tokenizer_config(struct aglm_hf_vocab *v, const cJSON *root, const char *file,
                           struct aglm_err *err);
 /* The name that GGUF has for tokenizer.json's way of cutting text into words. -ENOTSUP: none. */
 int aglm_pretokenizer_find(const char **pre, bool *composes, const cJSON *root, const char *file,
                            const char *gguf_arch, struct aglm_err *err);
 /* bytes: a SentencePiece model (protobuf). */
-int aglm_sentencepiece_read(struct aglm_vocab *v, const void *bytes, size_t size, const char *file,
-                            struct aglm_err *err);
+int aglm_sentencepiece_read(struct aglm_hf_vocab *v, const void *bytes, size_t size,
+                            const char *file, struct aglm_err *err);
 
 #endif

@@ -28,7 +28,7 @@ static bool is_there(struct place *p, const char *name)
     return n > 0 && (size_t)n < sizeof(p->path) && access(p->path, F_OK) == 0;
 }
 
-static int read_model(struct aglm_vocab *v, const char *path, struct aglm_err *err)
+static int read_model(struct aglm_hf_vocab *v, const char *path, struct aglm_err *err)
 {
     char *bytes = NULL;
     size_t size = 0;
@@ -61,7 +61,7 @@ static enum aglm_maybe template_adds_bos(const cJSON *root)
 }
 
 /* The id that a template's first token has, by its text; -1: none. */
-static int32_t template_first(const struct aglm_vocab *v, const cJSON *root)
+static int32_t template_first(const struct aglm_hf_vocab *v, const cJSON *root)
 {
     const cJSON *post = aglm_json_get(root, "post_processor");
     const cJSON *list = aglm_json_get(post, "processors"), *each;
@@ -75,11 +75,11 @@ static int32_t template_first(const struct aglm_vocab *v, const cJSON *root)
                              ? aglm_json_get(single->child, "SpecialToken")
                              : NULL;
     const cJSON *id = aglm_json_get(token, "id");
-    return cJSON_IsString(id) ? aglm_vocab_find(v, id->valuestring) : -1;
+    return cJSON_IsString(id) ? aglm_hf_vocab_find(v, id->valuestring) : -1;
 }
 
-static int read_tokens(struct aglm_vocab *v, struct place *p, const cJSON *json,
-                       const char *json_path, const struct aglm_vocab_options *options,
+static int read_tokens(struct aglm_hf_vocab *v, struct place *p, const cJSON *json,
+                       const char *json_path, const struct aglm_hf_vocab_options *options,
                        struct aglm_err *err)
 {
     int rc;
@@ -100,7 +100,7 @@ static int read_tokens(struct aglm_vocab *v, struct place *p, const cJSON *json,
 }
 
 /* An id, or the first of a list of ids. */
-static void mark_from_ids(struct aglm_vocab *v, enum aglm_mark mark, const cJSON *root,
+static void mark_from_ids(struct aglm_hf_vocab *v, enum aglm_mark mark, const cJSON *root,
                           const char *key)
 {
     const cJSON *item = aglm_json_get(root, key);
@@ -111,7 +111,7 @@ static void mark_from_ids(struct aglm_vocab *v, enum aglm_mark mark, const cJSON
         v->marks[mark] = (int32_t)id;
 }
 
-static void marks_from_ids(struct aglm_vocab *v, const cJSON *root)
+static void marks_from_ids(struct aglm_hf_vocab *v, const cJSON *root)
 {
     mark_from_ids(v, AGLM_MARK_BOS, root, "bos_token_id");
     mark_from_ids(v, AGLM_MARK_EOS, root, "eos_token_id");
@@ -119,9 +119,9 @@ static void marks_from_ids(struct aglm_vocab *v, const cJSON *root)
 }
 
 /* GLM's published configs do not name what its converter and templates rely on. */
-static void glm_marks(struct aglm_vocab *v, bool with_bos)
+static void glm_marks(struct aglm_hf_vocab *v, bool with_bos)
 {
-    int32_t end = aglm_vocab_find(v, "<|endoftext|>"), user = aglm_vocab_find(v, "<|user|>");
+    int32_t end = aglm_hf_vocab_find(v, "<|endoftext|>"), user = aglm_hf_vocab_find(v, "<|user|>");
     if (end >= 0) {
         v->marks[AGLM_MARK_EOS] = v->marks[AGLM_MARK_UNK] = end;
         if (with_bos)
@@ -133,14 +133,14 @@ static void glm_marks(struct aglm_vocab *v, bool with_bos)
 }
 
 /* Ends of a turn that published files use; the first that there is. */
-static void turn_end(struct aglm_vocab *v)
+static void turn_end(struct aglm_hf_vocab *v)
 {
     static const char *const ENDS[] = {"<|eot_id|>", "<|im_end|>", "<end_of_turn>"};
     for (size_t i = 0; v->marks[AGLM_MARK_EOT] < 0 && i < sizeof(ENDS) / sizeof(*ENDS); i++)
-        v->marks[AGLM_MARK_EOT] = aglm_vocab_find(v, ENDS[i]);
+        v->marks[AGLM_MARK_EOT] = aglm_hf_vocab_find(v, ENDS[i]);
 }
 
-static int read_settings(struct aglm_vocab *v, struct place *p, const cJSON *config,
+static int read_settings(struct aglm_hf_vocab *v, struct place *p, const cJSON *config,
                          struct aglm_err *err)
 {
     cJSON *tree = NULL;
@@ -169,8 +169,8 @@ static int read_settings(struct aglm_vocab *v, struct place *p, const cJSON *con
     return rc;
 }
 
-int aglm_vocab_read(struct aglm_vocab *v, const char *folder, const cJSON *config,
-                    const struct aglm_vocab_options *options, struct aglm_err *err)
+int aglm_hf_vocab_read(struct aglm_hf_vocab *v, const char *folder, const cJSON *config,
+                       const struct aglm_hf_vocab_options *options, struct aglm_err *err)
 {
     struct place p = {.folder = folder};
     char json_path[sizeof(p.path)];
@@ -193,5 +193,5 @@ int aglm_vocab_read(struct aglm_vocab *v, const char *folder, const cJSON *confi
     if (strcmp(v->model, "gpt2") == 0 && (glm4 || strcmp(options->gguf_arch, "chatglm") == 0))
         glm_marks(v, glm4);
     turn_end(v);
-    return aglm_vocab_pad(v) ? aglm_err_set(err, -ENOMEM, "%s: out of memory", folder) : 0;
+    return aglm_hf_vocab_pad(v) ? aglm_err_set(err, -ENOMEM, "%s: out of memory", folder) : 0;
 }
