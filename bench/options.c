@@ -7,7 +7,7 @@
 
 #include "bench/cpumask.h"
 #include "bench/options_foreign.h"
-#include "engine/dtype.h"
+#include "engine/quant/mix.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -67,13 +67,12 @@ static int add_strings(struct aglm_str_list *list, const char *option, const cha
 
 static int check_quantize(const char *option, const char *item, struct aglm_err *err)
 {
-    if (strcmp(item, "none") == 0 || aglm_dtype_by_name(item) != NULL) {
+    if (strcmp(item, "none") == 0 || strcmp(item, "int8") == 0 ||
+        aglm_quantize_mode_find(item) != NULL) {
         return 0;
     }
-    return aglm_err_set(
-        err, -EINVAL,
-        "%s: '%.40s' is no type of weights: give none, f32, f16, bf16, q8_0, q4_0 or q6_k", option,
-        item);
+    return aglm_err_set(err, -EINVAL, "%s: '%.40s' is no type of weights: give none, int8, %s",
+                        option, item, aglm_quantize_mode_names());
 }
 
 static int check_backend(const char *option, const char *item, struct aglm_err *err)

@@ -25,8 +25,9 @@ struct aglm_model_options {
     const char *path;        /* GGUF file */
     const char *backend;     /* "cpu" or "null" */
     const char *isa;         /* "auto", "c", "avx2", "avx512" */
-    const char *quantize;    /* NULL, or "int8" or the type to re-quantize an F16/BF16/F32 file's
-                                matrices to on load */
+    const char *quantize;    /* NULL, or "int8" or the mode (engine/quant/mix.h) in which an
+                                F16/BF16/F32 file's matrices are re-quantized on load: as a file
+                                made in that mode has them */
     unsigned n_load_threads; /* threads for repacking; >= 1 */
     const struct aglm_int8_options *int8; /* with quantize "int8": NULL is dynamic; engine/int8.h */
     uint32_t n_ctx_override;      /* 0, or the training context to assume instead of the file's, at
@@ -39,7 +40,8 @@ struct aglm_model_info {
     char name[128];       /* general.name, or the file's base name */
     char description[64]; /* like llama.cpp's model_type: "chatglm 1.5B Q4_0" */
     char arch[32];
-    char quantization[16]; /* the type most weights have in memory: "Q4_0", "F16"; upper case */
+    char quantization[16]; /* the mixture, or the type most weights have in memory: "Q4_K_M",
+                              "Q4_0", "F16"; upper case */
     char isa[16];          /* chosen: "c", "avx2", "avx512"; backend null: "none" */
     char backend[16];
     uint64_t n_params;

@@ -9,6 +9,7 @@
 #include "engine/int8.h"
 #include "engine/kernels/pack.h"
 #include "engine/pool.h"
+#include "engine/quant/mix.h"
 #include "probes/isa.h"
 #include "probes/profile.h"
 
@@ -32,7 +33,8 @@ struct job {
 struct loader {
     const struct aglm_model *model;
     const struct aglm_model_options *options;
-    const struct aglm_dtype_info *quantize; /* NULL: types as in the file, or INT8 */
+    const struct aglm_quantize_mode *quantize; /* NULL: types as in the file, or INT8 */
+    uint32_t *types;                           /* of all tensors then, by their order in the file */
     bool int8;
     size_t n_groups;
     struct aglm_cpu_weights *w;
@@ -47,23 +49,16 @@ struct loader {
     int rc;
 };
 
-/* The type a matrix has in memory. Re-quantizing follows llama.cpp's mixes: the output matrix of a
- * Q4_0 model is Q6_K, and rows that a type's block does not divide fall back to Q8_0, then to the
- * file's type. */
+/* The type a matrix has in memory. Re-quantizing gives the types, and from the same encoders the
+ * bytes, that a file quantized in this mode has; only embeddings that are no output matrix are
+ * looked up in the file as it is. */
 static enum aglm_dtype target_type(const struct loader *l, const struct aglm_gguf_tensor *t)
 {
     if (l->int8 && t->ne[0] % 32 == 0)
         return l->w->fake_int8 ? AGLM_F32 : AGLM_INT8;
     if (!l->quantize)
         return t->type;
-    enum aglm_dtype type = l->quantize->type;
-    if (type == AGLM_Q4_0 && t == l->model->tensors.output)
-        type = AGLM_Q6_K;
-    if (type == AGLM_Q6_K && t->ne[0] % 256)
-        type = AGLM_Q8_0;
-    if (aglm_dtype_get(type)->quantized && t->ne[0] % 32)
-        type = t->type;
-    return type;
+    return l->types[t - aglm_gguf_tensor_at(l->model->file, 0)];
 }
 
 static void plan_matrix(struct loader *l, struct aglm_matrix_group *group,
@@ -296,7 +291,7 @@ static void pack_panel(struct loader *l, const struct job *job, size_t panel, un
         float *row = l->row + ith * l->w->k_max;
         uint8_t *dst = l->quantized + (ith * ROWS + i) * l->quantized_stride;
         aglm_dtype_get(type)->to_float(row, rows[i], m->k);
-        to->from_float(dst, row, m->k);
+        to->quantize_row(dst, row, m->k);
         rows[i] = dst;
     }
     aglm_pack_panel(m->type, l->w->arena + m->offset + panel * aglm_panel_bytes(m->type, m->k),
@@ -338,8 +333,27 @@ static int pack_all(struct loader *l)
     return 0;
 }
 
-/* What the engine says of the model: the commonest matrix type, and the bytes that a token reads.
- */
+/* What people call the mixture: the mode asked for, or the file's own name for itself if its
+ * commonest type agrees, or that type. */
+static const char *quantization_name(const struct loader *l, enum aglm_dtype commonest)
+{
+    uint64_t file_type = UINT64_MAX;
+    if (l->w->fake_int8)
+        return "int8-fake";
+    if (commonest == AGLM_INT8)
+        return "int8";
+    if (l->quantize)
+        return l->quantize->name;
+    (void)aglm_gguf_get_u64(l->model->file, "general.file_type", &file_type, NULL);
+    for (size_t i = 0; i < aglm_quantize_mode_count(); i++) {
+        const struct aglm_quantize_mode *mode = aglm_quantize_mode_at(i);
+        if (mode->mixed && mode->file_type == file_type && mode->type == commonest)
+            return mode->name;
+    }
+    return aglm_dtype_get((uint32_t)commonest)->name;
+}
+
+/* What the engine says of the model: its quantization, and the bytes that a token reads. */
 static void tell(const struct loader *l, struct aglm_model_info *info)
 {
     size_t bytes_of[AGLM_MATMUL_SLOTS] = {0}, best = 0;
@@ -356,9 +370,7 @@ static void tell(const struct loader *l, struct aglm_model_info *info)
     for (size_t i = 0; i < AGLM_MATMUL_SLOTS; i++)
         best = bytes_of[i] > bytes_of[best] ? i : best;
     snprintf(info->quantization, sizeof(info->quantization), "%s",
-             l->w->fake_int8     ? "int8-fake"
-             : best == AGLM_INT8 ? "int8"
-                                 : aglm_dtype_get((uint32_t)best)->name);
+             quantization_name(l, (enum aglm_dtype)best));
     snprintf(info->isa, sizeof(info->isa), "%s", l->w->kernels.isa);
     /* Matrices, then what stays in the file's form: vectors, and an embedding that is no output
      * matrix. */
@@ -398,16 +410,19 @@ static int check_quantize(struct loader *l)
     l->w->fake_int8 = l->int8 && l->options->int8 && l->options->int8->fake;
     if (l->int8)
         return check_int8(l);
-    l->quantize = aglm_dtype_by_name(name);
+    l->quantize = aglm_quantize_mode_find(name);
     if (!l->quantize)
-        return aglm_err_set(l->err, -EINVAL,
-                            "-q %s: no such type; choose f32, f16, bf16, q8_0, q6_K or q4_0", name);
+        return aglm_err_set(l->err, -EINVAL, "-q %s: no such type; choose int8, %s", name,
+                            aglm_quantize_mode_names());
     const struct aglm_dtype_info *up = aglm_dtype_get(l->model->tensors.layers[0].up->type);
     if (up->quantized)
         return aglm_err_set(l->err, -ENOTSUP,
                             "%s: is %s already; -q re-quantizes only f32, f16 and bf16 files",
                             l->options->path, up->name);
-    return 0;
+    l->types = calloc(aglm_gguf_tensor_count(l->model->file), sizeof(*l->types));
+    if (!l->types)
+        return aglm_err_set(l->err, -ENOMEM, "%s: out of memory", l->options->path);
+    return aglm_quantize_choose_file(l->quantize, l->model->file, l->types, NULL, l->err);
 }
 
 int aglm_cpu_weights_load(void **out, const struct aglm_model *model,
@@ -437,6 +452,7 @@ int aglm_cpu_weights_load(void **out, const struct aglm_model *model,
     aglm_pool_destroy(&l.pool);
     aglm_cpu_weights_free(l.w);
     free(l.jobs);
+    free(l.types);
     free(l.row);
     free(l.quantized);
     return rc;
