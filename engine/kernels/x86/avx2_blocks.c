@@ -67,8 +67,13 @@ X86_INLINE __m256i dot_block(const uint8_t *values, const uint8_t *high, __m256i
             w = (struct codes){load(values + c * 64), load(values + (c + 4) * 64)};
         else
             w = read_codes(values, high, table, c, type);
-        sum = add_signed(sum, w.lo, _mm256_abs_epi8(w.lo), v[c]);
-        sum = add_signed(sum, w.hi, _mm256_abs_epi8(w.hi), v[c + 4]);
+        if (type == AGLM_Q8_0) {
+            sum = add_signed(sum, w.lo, _mm256_abs_epi8(w.lo), v[c]);
+            sum = add_signed(sum, w.hi, _mm256_abs_epi8(w.hi), v[c + 4]);
+        } else { /* no value is -128: signs can move the other way, to magnitudes shared by all */
+            sum = add_signed(sum, v[c], _mm256_abs_epi8(v[c]), w.lo);
+            sum = add_signed(sum, v[c + 4], _mm256_abs_epi8(v[c + 4]), w.hi);
+        }
     }
     return sum;
 }
