@@ -5,6 +5,7 @@
 #include "engine/bind.h"
 #include "engine/gguf_write.h"
 #include "engine/pool.h"
+#include "engine/quant/quantize.h"
 #include "engine/session.h"
 #include "engine/synth.h"
 
@@ -415,6 +416,35 @@ START_TEST(test_tokenizer_of_a_model_without)
 }
 END_TEST
 
+/* Re-quantizing on load gives the types that a quantized file has. */
+START_TEST(test_requantized_as_in_a_file)
+{
+    static const char *const MODES[] = {"q8_0", "q4_0", "q4_k_m", "q3_k_s", "q6_k", "mxfp4"};
+    const struct aglm_quantize_options q = {.mode = aglm_quantize_mode_find(MODES[_i]),
+                                            .n_threads = 2};
+    struct aglm_preset preset = TINY;
+    struct aglm_quantize_report report;
+    char quantized[160];
+    preset.n_embd = 256, preset.head_dim = 64, preset.n_rot = 64; /* n_ff 96: fallbacks */
+    write_preset(&preset, AGLM_F32);
+    snprintf(quantized, sizeof(quantized), "%s/quantized.gguf", folder);
+    ck_assert_msg(aglm_quantize_file(path, quantized, &q, &report, &err) == 0, "%s", err.msg);
+    ck_assert_msg(open_model("cpu", MODES[_i]) == 0, "%s", err.msg);
+    struct aglm_model_info on_load = *aglm_model_info(model);
+    aglm_model_close(&model);
+    struct aglm_model_options o = model_options("cpu", NULL);
+    o.path = quantized;
+    ck_assert_msg(aglm_model_open(&model, &o, &err) == 0, "%s", err.msg);
+    const struct aglm_model_info *info = aglm_model_info(model);
+    ck_assert_str_eq(info->quantization, on_load.quantization);
+    /* The embedding is looked up in the file as it is. */
+    const struct aglm_gguf_tensor *e =
+        aglm_gguf_tensor_find(aglm_model_file(model), "token_embd.weight");
+    ck_assert_uint_eq(info->bytes_per_token - e->n_bytes / 100, on_load.bytes_per_token - 256 * 4);
+    ck_assert_int_eq(unlink(quantized), 0);
+}
+END_TEST
+
 /* A file of one layer with every tensor but `missing`, and `extra` added. */
 static void write_variant(const char *missing, const char *extra, uint64_t up_rows)
 {
@@ -586,6 +616,7 @@ int main(void)
     tcase_add_test(tc, test_context_override);
     tcase_add_test(tc, test_tokenizer_of_a_model_without);
     tcase_add_test(tc, test_tensors_are_all_there_and_no_more);
+    tcase_add_loop_test(tc, test_requantized_as_in_a_file, 0, 6);
     tcase_add_test(tc, test_err_prefix);
     suite_add_tcase(suite, tc);
     TCase *pool = tcase_create("pool");
