@@ -71,7 +71,7 @@ static int read_piece(struct aglm_hf_vocab *v, uint64_t id, struct message m, st
 {
     struct message text = {0};
     float score = 0.0f;
-    uint64_t type = AGLM_TOKEN_NORMAL;
+    uint64_t type = AGLM_HF_TOKEN_NORMAL;
     int rc = 0;
     while (!rc && m.at < m.end) {
         struct field f;
@@ -86,7 +86,7 @@ static int read_piece(struct aglm_hf_vocab *v, uint64_t id, struct message m, st
         }
     }
     const size_t size = (size_t)(text.end - text.at);
-    if (rc || size == 0 || memchr(text.at, 0, size) || type < 1 || type > AGLM_TOKEN_BYTE ||
+    if (rc || size == 0 || memchr(text.at, 0, size) || type < 1 || type > AGLM_HF_TOKEN_BYTE ||
         !(score > -1e30f && score < 1e30f))
         return aglm_err_set(err, -EINVAL, "%s: piece %llu is damaged", file,
                             (unsigned long long)id);

@@ -66,7 +66,7 @@ static int read_vocab(struct aglm_hf_vocab *v, const cJSON *root, const char *fi
         if (!rc)
             rc = aglm_hf_vocab_set(
                 v, id, item->string, strlen(item->string),
-                spm && is_byte(item->string) ? AGLM_TOKEN_BYTE : AGLM_TOKEN_NORMAL, 0.0f);
+                spm && is_byte(item->string) ? AGLM_HF_TOKEN_BYTE : AGLM_HF_TOKEN_NORMAL, 0.0f);
         if (rc == -ENOMEM)
             return out_of_memory(file, err);
         if (rc)

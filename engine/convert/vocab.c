@@ -107,14 +107,15 @@ int aglm_hf_vocab_add(struct aglm_hf_vocab *v, uint64_t id, const char *text, bo
         v->n_dropped++;
         return 0;
     }
-    if (v->types[id] == AGLM_TOKEN_BYTE)
+    if (v->types[id] == AGLM_HF_TOKEN_BYTE)
         return 0;
     int rc = rename_token(v, id, text, strlen(text));
     if (rc)
         return rc;
-    v->types[id] = special || looks_special(text) ? AGLM_TOKEN_CONTROL : AGLM_TOKEN_USER_DEFINED;
+    v->types[id] =
+        special || looks_special(text) ? AGLM_HF_TOKEN_CONTROL : AGLM_HF_TOKEN_USER_DEFINED;
     v->scores[id] = -1000.0f; /* as llama.cpp's: they are found before any merging */
-    if (v->types[id] == AGLM_TOKEN_USER_DEFINED && v->model && strcmp(v->model, "llama") == 0)
+    if (v->types[id] == AGLM_HF_TOKEN_USER_DEFINED && v->model && strcmp(v->model, "llama") == 0)
         plain_spaces(v->text[id]);
     return 0;
 }
@@ -134,7 +135,7 @@ int aglm_hf_vocab_pad(struct aglm_hf_vocab *v)
         if (v->text[i])
             continue;
         int n = snprintf(name, sizeof(name), "[PAD%zu]", i);
-        int rc = aglm_hf_vocab_set(v, i, name, (size_t)n, AGLM_TOKEN_UNUSED, -1000.0f);
+        int rc = aglm_hf_vocab_set(v, i, name, (size_t)n, AGLM_HF_TOKEN_UNUSED, -1000.0f);
         if (rc)
             return rc;
         v->n_padded++;

@@ -10,13 +10,13 @@
 #include "engine/convert/json.h"
 #include "engine/gguf_write.h"
 
-enum aglm_token_type {
-    AGLM_TOKEN_NORMAL = 1,
-    AGLM_TOKEN_UNKNOWN = 2,
-    AGLM_TOKEN_CONTROL = 3,
-    AGLM_TOKEN_USER_DEFINED = 4,
-    AGLM_TOKEN_UNUSED = 5,
-    AGLM_TOKEN_BYTE = 6,
+enum aglm_hf_token_type {
+    AGLM_HF_TOKEN_NORMAL = 1,
+    AGLM_HF_TOKEN_UNKNOWN = 2,
+    AGLM_HF_TOKEN_CONTROL = 3,
+    AGLM_HF_TOKEN_USER_DEFINED = 4,
+    AGLM_HF_TOKEN_UNUSED = 5,
+    AGLM_HF_TOKEN_BYTE = 6,
 };
 
 enum aglm_mark { AGLM_MARK_BOS, AGLM_MARK_EOS, AGLM_MARK_EOT, AGLM_MARK_UNK, AGLM_MARK_PAD };
@@ -37,7 +37,7 @@ struct aglm_hf_vocab {
     char pre[32];
     size_t n;
     char **text;               /* [n], NULL: nobody named it */
-    int32_t *types;            /* [n], enum aglm_token_type */
+    int32_t *types;            /* [n], enum aglm_hf_token_type */
     float *scores;             /* [n], of "llama" */
     struct aglm_packed merges; /* of "gpt2": "left right" */
     int32_t marks[AGLM_MARK_COUNT];
