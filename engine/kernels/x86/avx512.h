@@ -36,6 +36,15 @@ static inline __m512i _mm512_cvtepi8_epi32(__m128i v)
         out[i] = in[i];
     return _mm512_loadu_si512(out);
 }
+static inline __m512i _mm512_cvtepu8_epi32(__m128i v)
+{
+    uint8_t in[16];
+    int32_t out[16];
+    _mm_storeu_si128((void *)in, v);
+    for (int i = 0; i < 16; i++)
+        out[i] = in[i];
+    return _mm512_loadu_si512(out);
+}
 static inline __m512i _mm512_cvtepu16_epi32(__m256i v)
 {
     uint16_t in[16];
@@ -55,6 +64,15 @@ static inline __m512i _mm512_srli_epi16(__m512i v, unsigned n)
         in[i] = (uint16_t)(in[i] >> n);
     return _mm512_loadu_si512(in);
 }
+#undef _mm512_slli_epi16
+static inline __m512i _mm512_slli_epi16(__m512i v, unsigned n)
+{
+    uint16_t in[32];
+    _mm512_storeu_si512(in, v);
+    for (int i = 0; i < 32; i++)
+        in[i] = (uint16_t)(in[i] << n);
+    return _mm512_loadu_si512(in);
+}
 /* SIMDe's multiply-add rounds twice without FMA; the kernels' bits depend on rounding once. */
 #undef _mm512_fmadd_ps
 static inline __m512 _mm512_fmadd_ps(__m512 a, __m512 b, __m512 c)
@@ -67,6 +85,17 @@ static inline __m512 _mm512_fmadd_ps(__m512 a, __m512 b, __m512 c)
         z[i] = fmaf(x[i], y[i], z[i]);
     return _mm512_loadu_ps(z);
 }
+#undef _mm512_fnmadd_ps
+static inline __m512 _mm512_fnmadd_ps(__m512 a, __m512 b, __m512 c)
+{
+    float x[16], y[16], z[16];
+    _mm512_storeu_ps(x, a);
+    _mm512_storeu_ps(y, b);
+    _mm512_storeu_ps(z, c);
+    for (int i = 0; i < 16; i++)
+        z[i] = fmaf(-x[i], y[i], z[i]);
+    return _mm512_loadu_ps(z);
+}
 #else
 #include <immintrin.h>
 #endif
@@ -77,6 +106,9 @@ static inline __m512 _mm512_fmadd_ps(__m512 a, __m512 b, __m512 c)
 /* The emulated table lives beside the real one in a test. */
 void aglm_kernels_fill_avx512_emulated(struct aglm_kernels *k);
 #define aglm_kernels_fill_avx512 aglm_kernels_fill_avx512_emulated
+#define aglm_kernels_fill_avx512_blocks aglm_kernels_fill_avx512_blocks_emulated
+#define aglm_kernels_fill_avx512_kquants aglm_kernels_fill_avx512_kquants_emulated
+#define aglm_avx512_prefill aglm_avx512_prefill_emulated
 #endif
 
 #endif

@@ -1,0 +1,196 @@
+/* Matrix products with AVX-512 and VNNI for weights that share a scale by 32: Q4_0 Q4_1 Q5_0 Q5_1
+ * Q8_0 IQ4_NL MXFP4. Bit for bit equal to matmul_blocks_c.c.
+ *
+ * The types differ in how codes and scales are read; each block's sum starts at minus the offset
+ * times the sum of its activations. IQ4_NL and MXFP4 look their codes up in a table of values made
+ * unsigned.
+ */
+#include "engine/kernels/x86/avx512_matmul.h"
+#include "engine/quant/blocks.h"
+
+static inline bool has_min(const enum aglm_dtype type)
+{
+    return type == AGLM_Q4_1 || type == AGLM_Q5_1;
+}
+
+static inline __m512i code_table(const enum aglm_dtype type)
+{
+    if (type != AGLM_IQ4_NL && type != AGLM_MXFP4)
+        return _mm512_setzero_si512();
+    const int8_t *values = type == AGLM_IQ4_NL ? aglm_iq4_nl_values : aglm_mxfp4_values;
+    return _mm512_add_epi8(_mm512_broadcast_i32x4(load_quarter(values)),
+                           _mm512_set1_epi8((char)code_offset(type)));
+}
+
+/* 2^(e - 128) of sixteen bytes: exponent e - 1, or one of two subnormal numbers. */
+static inline __m512 exponents(const uint8_t *p)
+{
+    const __m512i one = _mm512_set1_epi32(1);
+    const __m512i e = _mm512_cvtepu8_epi32(load_quarter(p));
+    const __m512i normal = _mm512_slli_epi32(_mm512_sub_epi32(_mm512_max_epi32(e, one), one), 23);
+    const __m512i tiny = _mm512_sllv_epi32(_mm512_set1_epi32(0x00200000), e);
+    return _mm512_castsi512_ps(
+        _mm512_or_si512(normal, _mm512_and_si512(tiny, _mm512_set1_epi32(0x00600000))));
+}
+
+/* Scales of block b of sixteen rows. */
+static inline __m512 block_scales(const uint8_t *scales, size_t b, const enum aglm_dtype type)
+{
+    return type == AGLM_MXFP4 ? exponents(scales + b * ROWS) : halves(scales + b * ROWS * 2);
+}
+
+/* factor times the sum of a block's activations, sums: those of its halves. */
+static inline __m512i times_sum(const int16_t *sums, int factor)
+{
+    return _mm512_dpwssd_epi32(_mm512_setzero_si512(), spread(sums),
+                               _mm512_set1_epi16((short)factor));
+}
+
+static inline __m512i sum_start(const int16_t *sums, const enum aglm_dtype type)
+{
+    return code_offset(type) ? times_sum(sums, -code_offset(type)) : _mm512_setzero_si512();
+}
+
+X86_INLINE void block_streams(float *out, const uint8_t *w, size_t stride,
+                              const struct aglm_acts *x, size_t k, const enum aglm_dtype type,
+                              const unsigned panels)
+{
+    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const __m512i table = code_table(type);
+    __m512 acc[STREAMS];
+    X86_UNROLL
+    for (unsigned p = 0; p < panels; p++)
+        acc[p] = _mm512_setzero_ps();
+    AVX512_ROLLED
+    for (size_t b = 0; b < k / 32; b++) {
+        const __m512i start = sum_start(x->sum + b * 2, type);
+        const __m512i sum_x = times_sum(x->sum + b * 2, 1);
+        const uint8_t *values = w + b * value_bytes(type);
+        const uint8_t *high = w + parts.high + b * high_bytes(type);
+        __m512i sum[STREAMS];
+        X86_UNROLL
+        for (unsigned p = 0; p < panels; p++)
+            sum[p] = start;
+        X86_UNROLL
+        for (int c = 0; c < 4; c++) {
+            const __m512i first = spread(x->q + b * 32 + c * 4);
+            const __m512i second = spread(x->q + b * 32 + 16 + c * 4);
+            X86_UNROLL
+            for (unsigned p = 0; p < panels; p++) {
+                const struct codes v =
+                    read_codes(values + p * stride, high + p * stride, table, c, type);
+                sum[p] = _mm512_dpbusd_epi32(sum[p], v.lo, first);
+                sum[p] = _mm512_dpbusd_epi32(sum[p], v.hi, second);
+            }
+        }
+        X86_UNROLL
+        for (unsigned p = 0; p < panels; p++) {
+            const uint8_t *panel = w + p * stride;
+            acc[p] = accumulate(acc[p], sum[p], block_scales(panel + parts.scales, b, type),
+                                x->scale[b]);
+            if (has_min(type))
+                acc[p] = accumulate(acc[p], sum_x, halves(panel + parts.mins + b * ROWS * 2),
+                                    x->scale[b]);
+        }
+    }
+    X86_UNROLL
+    for (unsigned p = 0; p < panels; p++)
+        _mm512_storeu_ps(out + p * ROWS, acc[p]);
+}
+
+X86_INLINE void block_unpack(AVX512_UNPACK_ARGS, const enum aglm_dtype type)
+{
+    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const size_t b0 = k0 / 32;
+    unpack_codes(c->bytes, w + b0 * value_bytes(type), w + parts.high + b0 * high_bytes(type), n,
+                 code_table(type), type);
+    for (size_t b = 0; b < n / 32; b++) {
+        _mm512_storeu_ps(c->d[b], block_scales(w + parts.scales, b0 + b, type));
+        if (has_min(type))
+            _mm512_storeu_ps(c->m[b], halves(w + parts.mins + (b0 + b) * ROWS * 2));
+    }
+}
+
+/* Block b of the chunk, block `at` of each token's activations, `blocks` apart. */
+X86_INLINE void add_block(__m512 acc[PAIR][TILE], const struct avx512_chunk *c, size_t b,
+                          const struct aglm_acts *x, size_t at, size_t blocks,
+                          const enum aglm_dtype type, const unsigned panels, const unsigned tokens)
+{
+    __m512i sum[PAIR][TILE];
+    X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++)
+        sum[0][t] = sum[1][t] = sum_start(x->sum + (at + t * blocks) * 2, type);
+    dot_steps(sum, c, b * 512, x->q + at * 32, blocks * 32, 8, panels, tokens);
+    X86_UNROLL
+    for (unsigned p = 0; p < panels; p++) {
+        const __m512 d = _mm512_loadu_ps(c[p].d[b]);
+        X86_UNROLL
+        for (unsigned t = 0; t < tokens; t++)
+            acc[p][t] = accumulate(acc[p][t], sum[p][t], d, x->scale[at + t * blocks]);
+    }
+    if (!has_min(type))
+        return;
+    X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++) {
+        const __m512i sum_x = times_sum(x->sum + (at + t * blocks) * 2, 1);
+        X86_UNROLL
+        for (unsigned p = 0; p < panels; p++)
+            acc[p][t] =
+                accumulate(acc[p][t], sum_x, _mm512_loadu_ps(c[p].m[b]), x->scale[at + t * blocks]);
+    }
+}
+
+X86_INLINE void block_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const unsigned panels,
+                           const unsigned tokens)
+{
+    __m512 acc[PAIR][TILE];
+    X86_UNROLL
+    for (unsigned p = 0; p < panels; p++)
+        X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++)
+        acc[p][t] = k0 ? _mm512_loadu_ps(out + (t0 + t) * ld_out + p * ROWS) : _mm512_setzero_ps();
+    AVX512_ROLLED
+    for (size_t b = 0; b < n / 32; b++)
+        add_block(acc, c, b, x, (t0 * k + k0) / 32 + b, k / 32, type, panels, tokens);
+    X86_UNROLL
+    for (unsigned p = 0; p < panels; p++)
+        X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++)
+        _mm512_storeu_ps(out + (t0 + t) * ld_out + p * ROWS, acc[p][t]);
+}
+
+X86_INLINE void matmul_blocks(X86_MATMUL_ARGS, const struct avx512_prefill *prefill,
+                              const enum aglm_dtype type)
+{
+    const size_t stride = aglm_panel_bytes(type, k);
+    if (n_tokens == 1)
+        X86_STREAMS(block_streams, out, w, stride, x, k, type)
+    else
+        aglm_avx512_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, prefill);
+}
+
+#define MATMUL_BLOCKS(NAME, TYPE)                                                                \
+    AVX512_PREFILL(NAME, TYPE, block_unpack, block_tile)                                         \
+    static void NAME(X86_MATMUL_ARGS)                                                            \
+    {                                                                                            \
+        matmul_blocks(out, ld_out, w, x, k, n_panels, n_tokens, scratch, &NAME##_prefill, TYPE); \
+    }
+
+MATMUL_BLOCKS(matmul_q4_0, AGLM_Q4_0)
+MATMUL_BLOCKS(matmul_q4_1, AGLM_Q4_1)
+MATMUL_BLOCKS(matmul_q5_0, AGLM_Q5_0)
+MATMUL_BLOCKS(matmul_q5_1, AGLM_Q5_1)
+MATMUL_BLOCKS(matmul_q8_0, AGLM_Q8_0)
+MATMUL_BLOCKS(matmul_iq4_nl, AGLM_IQ4_NL)
+MATMUL_BLOCKS(matmul_mxfp4, AGLM_MXFP4)
+
+void aglm_kernels_fill_avx512_blocks(struct aglm_kernels *k)
+{
+    k->matmul[AGLM_Q4_0] = matmul_q4_0;
+    k->matmul[AGLM_Q4_1] = matmul_q4_1;
+    k->matmul[AGLM_Q5_0] = matmul_q5_0;
+    k->matmul[AGLM_Q5_1] = matmul_q5_1;
+    k->matmul[AGLM_Q8_0] = matmul_q8_0;
+    k->matmul[AGLM_IQ4_NL] = matmul_iq4_nl;
+    k->matmul[AGLM_MXFP4] = matmul_mxfp4;
+}
