@@ -30,16 +30,18 @@ static const char help[] =
     "info    metadata, tensors by type, parameters and size of a file; -o json for programs\n"
     "synth   a GGUF file with a preset's shapes and random weights; same seed, same bytes\n"
     "  --preset NAME            see list\n"
-    "  -q, --quantize TYPE      f32, f16, bf16, q8_0, q6_k or q4_0 (default: q4_0)\n"
+    "  -q, --quantize TYPE      f32, f16, bf16, q8_0, q6_k, q5_k_m, q5_k_s, q5_1, q5_0, q4_k_m,\n"
+    "                           q4_k_s, q4_1, q4_0, iq4_nl, mxfp4, q3_k_l, q3_k_m, q3_k_s or q2_k\n"
+    "                           (default: q4_0)\n"
     "  -o, --output FILE        the file to write; its folder must exist\n"
     "  --seed N                 of the weights (default: 1)\n"
     "  -t, --threads N          1 to 512 (default: the CPUs this process may use)\n"
     "  --quiet                  errors only on standard error\n"
     "  -h, --help               this text\n"
     "\n"
-    "Where a row is no whole number of blocks, q6_k becomes q8_0, and q4_0 and q8_0 become f16. "
-    "The\n"
-    "output matrix of a q4_0 file is q6_k, as in llama.cpp's.\n"
+    "Each matrix gets the type that llama.cpp's quantizer would give it: the output matrix of a "
+    "q4_0\n"
+    "file is q6_k, and where a row is no whole number of blocks, a type that fits.\n"
     "Exit codes: 0 done, 1 error or interrupted, 2 wrong usage.\n";
 
 static uint64_t preset_parameters(const struct aglm_preset *p)
@@ -283,11 +285,11 @@ static int parse_synth(struct synth_arguments *a, int argc, char **argv)
 }
 
 static int write_synth(const struct synth_arguments *a, const struct aglm_preset *preset,
-                       const struct aglm_dtype_info *type)
+                       const struct aglm_quantize_mode *mode)
 {
     struct aglm_err err = {0};
     struct model_job job;
-    struct aglm_synth_options options = {.type = type->type,
+    struct aglm_synth_options options = {.mode = mode,
                                          .seed = a->seed,
                                          .n_threads = (unsigned)a->threads,
                                          .progress = model_job_draw,
@@ -299,7 +301,7 @@ static int write_synth(const struct synth_arguments *a, const struct aglm_preset
         return model_fail(&err);
     if (!a->quiet)
         fprintf(stderr, "%s: %s, %s, %.0f MB, seed %" PRIu64 "\n", a->path, preset->title,
-                type->name, (double)aglm_synth_size(preset, type->type) / 1e6, a->seed);
+                mode->name, (double)aglm_synth_size_of(preset, mode) / 1e6, a->seed);
     return MODEL_DONE;
 }
 
@@ -310,12 +312,12 @@ static int synth(int argc, char **argv)
     if (code)
         return code;
     const struct aglm_preset *preset = aglm_preset_find(a.preset);
-    const struct aglm_dtype_info *type = aglm_dtype_by_name(a.type);
+    const struct aglm_quantize_mode *mode = aglm_quantize_mode_find(a.type);
     if (!preset)
         return model_wrong_usage("no such preset (aglm-bench model list names them)", a.preset);
-    if (!type)
-        return model_wrong_usage("-q must be f32, f16, bf16, q8_0, q6_k or q4_0", a.type);
-    return write_synth(&a, preset, type);
+    if (!mode)
+        return model_wrong_usage("-q must be a type that --help names", a.type);
+    return write_synth(&a, preset, mode);
 }
 
 int aglm_cmd_model(int argc, char **argv)

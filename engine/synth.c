@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 /* ---- the tensors of a preset ---- */
 
@@ -33,20 +32,11 @@ struct item {
 
 struct plan {
     const struct aglm_preset *preset;
-    enum aglm_dtype type;
+    const struct aglm_quantize_mode *mode;
     const struct aglm_arch *arch;
     struct item *items;
     size_t n, capacity;
 };
-
-static enum aglm_dtype fitting(enum aglm_dtype type, uint64_t row)
-{
-    if (type == AGLM_Q6_K && row % 256 != 0)
-        type = AGLM_Q8_0;
-    if ((type == AGLM_Q4_0 || type == AGLM_Q8_0) && row % 32 != 0)
-        type = AGLM_F16;
-    return type;
-}
 
 static struct item *add(struct plan *p, const char *name)
 {
@@ -67,11 +57,10 @@ static void add_vector(struct plan *p, const char *name, uint64_t n, float mean,
 }
 
 /* [rows, row]: y = W x with x of row elements. */
-static void add_matrix(struct plan *p, const char *name, enum aglm_dtype type, uint64_t row,
-                       uint64_t rows)
+static void add_matrix(struct plan *p, const char *name, uint64_t row, uint64_t rows)
 {
     struct item *item = add(p, name);
-    item->type = fitting(type, row);
+    item->type = AGLM_F32; /* chosen when all are there */
     item->n_dims = 2;
     item->ne[0] = row;
     item->ne[1] = rows;
@@ -94,7 +83,7 @@ static void add_attention(struct plan *p, uint32_t layer)
 
     add_vector(p, block_name(name, layer, "attn_norm.weight"), m->n_embd, 1.0f, 0.05f);
     if (m->fused_qkv) {
-        add_matrix(p, block_name(name, layer, "attn_qkv.weight"), p->type, m->n_embd, q + 2 * kv);
+        add_matrix(p, block_name(name, layer, "attn_qkv.weight"), m->n_embd, q + 2 * kv);
         if (m->qkv_bias)
             add_vector(p, block_name(name, layer, "attn_qkv.bias"), q + 2 * kv, 0.0f, bias_std);
     } else {
@@ -102,7 +91,7 @@ static void add_attention(struct plan *p, uint32_t layer)
         static const char *const biases[] = {"attn_q.bias", "attn_k.bias", "attn_v.bias"};
         for (size_t i = 0; i < 3; i++) {
             uint64_t rows = i == 0 ? q : kv;
-            add_matrix(p, block_name(name, layer, weights[i]), p->type, m->n_embd, rows);
+            add_matrix(p, block_name(name, layer, weights[i]), m->n_embd, rows);
             if (m->qkv_bias)
                 add_vector(p, block_name(name, layer, biases[i]), rows, 0.0f, bias_std);
         }
@@ -111,7 +100,7 @@ static void add_attention(struct plan *p, uint32_t layer)
         add_vector(p, block_name(name, layer, "attn_q_norm.weight"), m->head_dim, 1.0f, 0.05f);
         add_vector(p, block_name(name, layer, "attn_k_norm.weight"), m->head_dim, 1.0f, 0.05f);
     }
-    add_matrix(p, block_name(name, layer, "attn_output.weight"), p->type, q, m->n_embd);
+    add_matrix(p, block_name(name, layer, "attn_output.weight"), q, m->n_embd);
     if (p->arch->post_norms)
         add_vector(p, block_name(name, layer, "post_attention_norm.weight"), m->n_embd, 1.0f,
                    0.05f);
@@ -125,23 +114,42 @@ static void add_feed_forward(struct plan *p, uint32_t layer)
 
     add_vector(p, block_name(name, layer, "ffn_norm.weight"), m->n_embd, 1.0f, 0.05f);
     if (!fused)
-        add_matrix(p, block_name(name, layer, "ffn_gate.weight"), p->type, m->n_embd, m->n_ff);
-    add_matrix(p, block_name(name, layer, "ffn_up.weight"), p->type, m->n_embd,
+        add_matrix(p, block_name(name, layer, "ffn_gate.weight"), m->n_embd, m->n_ff);
+    add_matrix(p, block_name(name, layer, "ffn_up.weight"), m->n_embd,
                (fused ? 2 : 1) * (uint64_t)m->n_ff);
-    add_matrix(p, block_name(name, layer, "ffn_down.weight"), p->type, m->n_ff, m->n_embd);
+    add_matrix(p, block_name(name, layer, "ffn_down.weight"), m->n_ff, m->n_embd);
     if (p->arch->post_norms)
         add_vector(p, block_name(name, layer, "post_ffw_norm.weight"), m->n_embd, 1.0f, 0.05f);
 }
 
-static int plan_tensors(struct plan *p, const struct aglm_preset *preset, enum aglm_dtype type,
-                        struct aglm_err *err)
+/* The types that llama.cpp's quantizer would choose. */
+static int choose_types(struct plan *p)
+{
+    struct aglm_quantize_shape shape = {.n_layers = p->preset->n_layers,
+                                        .n_heads = p->preset->n_heads,
+                                        .n_kv_heads = p->preset->n_kv_heads};
+    struct aglm_quantize_tensor *tensors = calloc(p->n, sizeof(*tensors));
+    if (!tensors)
+        return -ENOMEM;
+    snprintf(shape.arch, sizeof(shape.arch), "%s", p->preset->arch);
+    for (size_t i = 0; i < p->n; i++)
+        tensors[i] = (struct aglm_quantize_tensor){.name = p->items[i].name,
+                                                   .n_dims = p->items[i].n_dims,
+                                                   .ne = p->items[i].ne,
+                                                   .type = p->items[i].type};
+    int rc = aglm_quantize_choose(p->mode, &shape, tensors, p->n);
+    for (size_t i = 0; i < p->n && !rc; i++)
+        p->items[i].type = (enum aglm_dtype)tensors[i].chosen;
+    free(tensors);
+    return rc;
+}
+
+static int plan_tensors(struct plan *p, const struct aglm_preset *preset,
+                        const struct aglm_quantize_mode *mode, struct aglm_err *err)
 {
     const uint64_t n_vocab = preset->n_vocab;
-    /* As llama.cpp's quantizer does: the matrix that makes the logits gets more bits, also when it
-     * is the embedding. */
-    const enum aglm_dtype output_type = type == AGLM_Q4_0 ? AGLM_Q6_K : type;
     *p = (struct plan){.preset = preset,
-                       .type = type,
+                       .mode = mode,
                        .arch = aglm_arch_find(preset->arch),
                        .capacity = 16 * (size_t)preset->n_layers + 4};
     assert(p->arch); /* presets are our own */
@@ -152,39 +160,19 @@ static int plan_tensors(struct plan *p, const struct aglm_preset *preset, enum a
         add_vector(p, "rope_freqs.weight", preset->head_dim / 2, 0.0f, 0.0f);
         p->items[0].rope_freqs = true;
     }
-    add_matrix(p, "token_embd.weight", preset->tied ? output_type : type, preset->n_embd, n_vocab);
+    add_matrix(p, "token_embd.weight", preset->n_embd, n_vocab);
     for (uint32_t layer = 0; layer < preset->n_layers; layer++) {
         add_attention(p, layer);
         add_feed_forward(p, layer);
     }
     add_vector(p, "output_norm.weight", preset->n_embd, 1.0f, 0.05f);
     if (!preset->tied)
-        add_matrix(p, "output.weight", output_type, preset->n_embd, n_vocab);
-    return 0;
+        add_matrix(p, "output.weight", preset->n_embd, n_vocab);
+    return choose_types(p) ? aglm_err_set(err, -ENOMEM, "preset %s: out of memory", preset->name)
+                           : 0;
 }
 
 /* ---- metadata ---- */
-
-/* llama.cpp's llama_ftype. */
-static uint32_t file_type(enum aglm_dtype type)
-{
-    switch (type) {
-    case AGLM_F32:
-        return 0;
-    case AGLM_F16:
-        return 1;
-    case AGLM_Q4_0:
-        return 2;
-    case AGLM_Q8_0:
-        return 7;
-    case AGLM_Q6_K:
-        return 18;
-    case AGLM_BF16:
-        return 32;
-    default:
-        return 0;
-    }
-}
 
 static void declare(struct aglm_gguf_writer *w, const struct plan *p)
 {
@@ -203,7 +191,7 @@ static void declare(struct aglm_gguf_writer *w, const struct plan *p)
     aglm_gguf_writer_string(w, "general.architecture", m->arch);
     snprintf(text, sizeof(text), "%s (synthetic)", m->title);
     aglm_gguf_writer_string(w, "general.name", text);
-    aglm_gguf_writer_u32(w, "general.file_type", file_type(p->type));
+    aglm_gguf_writer_u32(w, "general.file_type", p->mode->file_type);
     aglm_gguf_writer_u32(w, "general.quantization_version", 2);
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         snprintf(text, sizeof(text), "%s.%s", m->arch, counts[i].key);
@@ -230,10 +218,15 @@ static void declare(struct aglm_gguf_writer *w, const struct plan *p)
 
 uint64_t aglm_synth_size(const struct aglm_preset *preset, enum aglm_dtype type)
 {
+    return aglm_synth_size_of(preset, aglm_quantize_mode_of(type));
+}
+
+uint64_t aglm_synth_size_of(const struct aglm_preset *preset, const struct aglm_quantize_mode *mode)
+{
     struct plan plan = {0};
     struct aglm_gguf_writer *w = NULL;
     uint64_t size = 0;
-    if (plan_tensors(&plan, preset, type, NULL) == 0 &&
+    if (plan_tensors(&plan, preset, mode, NULL) == 0 &&
         aglm_gguf_writer_create(&w, NULL, NULL) == 0) {
         declare(w, &plan);
         size = aglm_gguf_writer_size(w);
@@ -316,31 +309,15 @@ static int write_tensor(struct job *job, size_t index, struct aglm_err *err)
     return 0;
 }
 
-static int check_space(const char *path, uint64_t need, struct aglm_err *err)
+static const struct aglm_quantize_mode *mode_of(const struct aglm_synth_options *options)
 {
-    struct statvfs fs;
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    int n = slash ? snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path + 1), path)
-                  : snprintf(folder, sizeof(folder), ".");
-    if (n < 0 || (size_t)n >= sizeof(folder))
-        return aglm_err_set(err, -ENAMETOOLONG, "%.200s…: the path is too long", path);
-    if (statvfs(folder, &fs) != 0)
-        return aglm_err_set(err, -EIO, "%s: cannot read the free space: %s", folder,
-                            strerror(errno));
-    uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (free_bytes >= need)
-        return 0;
-    return aglm_err_set(err, -ENOSPC,
-                        "%s: needs %" PRIu64 " MB and %s has %" PRIu64
-                        " MB free; free some space or choose another folder",
-                        path, (need + 999999) / 1000000, folder, free_bytes / 1000000);
+    return options->mode ? options->mode : aglm_quantize_mode_of(options->type);
 }
 
 static int check_options(const struct aglm_preset *preset, const struct aglm_synth_options *options,
                          struct aglm_err *err)
 {
-    if (!aglm_dtype_get((uint32_t)options->type))
+    if (!mode_of(options))
         return aglm_err_set(err, -EINVAL, "preset %s: type id %d cannot be written", preset->name,
                             (int)options->type);
     if (options->n_threads < 1 || options->n_threads > 512)
@@ -356,7 +333,7 @@ int aglm_synth_write(const struct aglm_preset *preset, const struct aglm_synth_o
     int rc = check_options(preset, options, err);
     if (rc)
         return rc;
-    rc = plan_tensors(&job.plan, preset, options->type, err);
+    rc = plan_tensors(&job.plan, preset, mode_of(options), err);
     if (rc)
         goto out;
     rc = aglm_gguf_writer_create(&job.writer, path, err); /* truncates an older partial file */
@@ -364,7 +341,7 @@ int aglm_synth_write(const struct aglm_preset *preset, const struct aglm_synth_o
         goto out;
     declare(job.writer, &job.plan);
     job.total = aglm_gguf_writer_size(job.writer);
-    rc = check_space(path, job.total, err);
+    rc = aglm_gguf_writer_check_space(job.writer, err);
     if (rc)
         goto out;
     job.buffer = malloc((size_t)PIECES * PIECE * sizeof(float));

@@ -7,7 +7,7 @@
 #ifndef AGLM_ENGINE_SYNTH_H
 #define AGLM_ENGINE_SYNTH_H
 
-#include "engine/dtype.h"
+#include "engine/quant/mix.h"
 #include "probes/err.h"
 
 #include <stdbool.h>
@@ -37,8 +37,9 @@ const struct aglm_preset *aglm_preset_find(const char *name); /* NULL if unknown
 typedef bool (*aglm_synth_progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
 
 struct aglm_synth_options {
-    enum aglm_dtype type; /* of the matrices; norms and biases are F32; Q4_0 files get a Q6_K output
-                             matrix where the row length allows it, else Q8_0 */
+    const struct aglm_quantize_mode *mode; /* the types of the matrices, chosen as for a real file;
+                                              norms and biases are F32 */
+    enum aglm_dtype type;                  /* if mode is NULL: the mode that is called like it */
     uint64_t seed;
     unsigned n_threads;
     aglm_synth_progress progress; /* may be NULL */
@@ -50,11 +51,13 @@ int aglm_synth_write(const struct aglm_preset *preset, const struct aglm_synth_o
                      const char *path, struct aglm_err *err);
 /* The size in bytes that the file will have. */
 uint64_t aglm_synth_size(const struct aglm_preset *preset, enum aglm_dtype type);
+uint64_t aglm_synth_size_of(const struct aglm_preset *preset,
+                            const struct aglm_quantize_mode *mode);
 
-/* Resolves a -m argument: a plain path is copied to path; "preset:NAME[:TYPE]" (type q4_0 when left
- * out) names a file in $XDG_CACHE_HOME/aglm-bench (else ~/.cache/aglm-bench), which is made there
- * if it is missing (seed 1) and checked to open if it is not. options->type is ignored. -EINVAL
- * names the presets for an unknown one. */
+/* Resolves a -m argument: a plain path is copied to path; "preset:NAME[:TYPE]" (a name of
+ * engine/quant/mix.h, q4_0 when left out) names a file in $XDG_CACHE_HOME/aglm-bench (else
+ * ~/.cache/aglm-bench), which is made there if it is missing (seed 1) and checked to open if it is
+ * not. options->mode and type are ignored. -EINVAL names the presets for an unknown one. */
 int aglm_synth_resolve(const char *model, const struct aglm_synth_options *options, char *path,
                        size_t path_size, struct aglm_err *err);
 

@@ -34,8 +34,8 @@ static int list_presets(struct aglm_err *err, const char *name)
 }
 
 /* "NAME[:TYPE]" */
-static int parse(const char *text, const struct aglm_preset **preset, enum aglm_dtype *type,
-                 struct aglm_err *err)
+static int parse(const char *text, const struct aglm_preset **preset,
+                 const struct aglm_quantize_mode **mode, struct aglm_err *err)
 {
     char name[64];
     const char *colon = strchr(text, ':');
@@ -44,13 +44,11 @@ static int parse(const char *text, const struct aglm_preset **preset, enum aglm_
     *preset = aglm_preset_find(name);
     if (!*preset)
         return list_presets(err, name);
-    const struct aglm_dtype_info *info = aglm_dtype_by_name(colon ? colon + 1 : "q4_0");
-    if (!info)
-        return aglm_err_set(err, -EINVAL,
-                            "preset %s: no type \"%.40s\"; there are f32, f16, bf16, q8_0, q6_k, "
-                            "q4_0",
-                            name, colon + 1);
-    *type = info->type;
+    const struct aglm_quantize_mode *found = aglm_quantize_mode_find(colon ? colon + 1 : "q4_0");
+    if (!found)
+        return aglm_err_set(err, -EINVAL, "preset %s: no type \"%.40s\"; there are %s", name,
+                            colon + 1, aglm_quantize_mode_names());
+    *mode = found;
     return 0;
 }
 
@@ -113,7 +111,7 @@ static int wait_a_little(const struct aglm_synth_options *options, const char *p
 static int make(const struct aglm_preset *preset, const struct aglm_synth_options *options,
                 const char *path, struct aglm_err *err)
 {
-    const uint64_t size = aglm_synth_size(preset, options->type);
+    const uint64_t size = aglm_synth_size_of(preset, options->mode);
     while (!is_good(path, size)) {
         int rc = aglm_synth_write(preset, options, path, err);
         if (rc == -EBUSY)
@@ -136,13 +134,13 @@ int aglm_synth_resolve(const char *model, const struct aglm_synth_options *optio
     if (strncmp(model, prefix, sizeof(prefix) - 1) != 0) {
         n = snprintf(file, sizeof(file), "%s", model);
     } else {
-        int rc = parse(model + sizeof(prefix) - 1, &preset, &cached.type, err);
+        int rc = parse(model + sizeof(prefix) - 1, &preset, &cached.mode, err);
         if (!rc)
             rc = cache_folder(folder, sizeof(folder), err);
         if (rc)
             return rc;
         n = snprintf(file, sizeof(file), "%s/%s-%s-v%d.gguf", folder, preset->name,
-                     aglm_dtype_get((uint32_t)cached.type)->name, SYNTH_FORMAT);
+                     cached.mode->name, SYNTH_FORMAT);
     }
     if (n < 0 || (size_t)n >= sizeof(file) || (size_t)n >= path_size)
         return aglm_err_set(err, -ENAMETOOLONG, "%.200s: the path is too long", model);

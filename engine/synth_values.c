@@ -21,7 +21,7 @@ static uint64_t mix(uint64_t z)
     return z ^ z >> 31;
 }
 
-static uint64_t random_at(uint64_t key, uint64_t counter)
+uint64_t synth_random(uint64_t key, uint64_t counter)
 {
     return mix(key + golden * (counter + 1));
 }
@@ -31,8 +31,7 @@ uint64_t synth_key(uint64_t seed, uint64_t tensor)
     return mix(mix(seed + golden) + golden * (tensor + 1));
 }
 
-/* (3 + r/256)/4 of scale, 0.75 to 1.25 with the mean near 1, as a half; r: 9 random bits. */
-static uint16_t varied_half(float scale, uint64_t r)
+uint16_t synth_varied_half(float scale, uint64_t r)
 {
     return aglm_float_to_half(scale * (0.75f + (float)(r & 511) * (1.0f / 1024.0f)));
 }
@@ -49,10 +48,10 @@ static void fill_q4_0(uint8_t *block, uint64_t key, uint64_t first, size_t n, fl
 {
     const float scale = std * (1.0f / 3.24f);
     for (uint64_t b = first / 32; b < (first + n) / 32; b++, block += 18) {
-        put_half(block, varied_half(scale, random_at(key, 5 * b)));
+        put_half(block, synth_varied_half(scale, synth_random(key, 5 * b)));
         for (unsigned half = 0; half < 2; half++) {
-            uint64_t r = random_at(key, 5 * b + 1 + 2 * half);
-            uint64_t s = random_at(key, 5 * b + 2 + 2 * half);
+            uint64_t r = synth_random(key, 5 * b + 1 + 2 * half);
+            uint64_t s = synth_random(key, 5 * b + 2 + 2 * half);
             const uint64_t three = 0x0707070707070707u, one = 0x0101010101010101u;
             uint64_t low = (r & three) + (r >> 3 & three) + one;
             uint64_t high = (s & three) + (s >> 3 & three) + one;
@@ -68,11 +67,11 @@ static void fill_q8_0(uint8_t *block, uint64_t key, uint64_t first, size_t n, fl
 {
     const float scale = std * (1.0f / 52.3f);
     for (uint64_t b = first / 32; b < (first + n) / 32; b++, block += 34) {
-        put_half(block, varied_half(scale, random_at(key, 9 * b)));
+        put_half(block, synth_varied_half(scale, synth_random(key, 9 * b)));
         for (unsigned eighth = 0; eighth < 4; eighth++) {
             const uint64_t seven = 0x7f7f7f7f7f7f7f7fu;
-            uint64_t r = (random_at(key, 9 * b + 1 + 2 * eighth) & seven) +
-                         (random_at(key, 9 * b + 2 + 2 * eighth) & seven);
+            uint64_t r = (synth_random(key, 9 * b + 1 + 2 * eighth) & seven) +
+                         (synth_random(key, 9 * b + 2 + 2 * eighth) & seven);
             for (unsigned j = 0; j < 8; j++)
                 block[2 + 8 * eighth + j] = (uint8_t)((r >> 8 * j) - 127);
         }
@@ -90,8 +89,8 @@ static void fill_q6_k(uint8_t *block, uint64_t key, uint64_t first, size_t n, fl
         uint8_t code[256];
         for (unsigned i = 0; i < 32; i++) {
             const uint64_t five = 0x1f1f1f1f1f1f1f1fu, one = 0x0101010101010101u;
-            uint64_t r = (random_at(key, counter + 2 * i) & five) +
-                         (random_at(key, counter + 2 * i + 1) & five) + one;
+            uint64_t r = (synth_random(key, counter + 2 * i) & five) +
+                         (synth_random(key, counter + 2 * i + 1) & five) + one;
             for (unsigned j = 0; j < 8; j++)
                 code[8 * i + j] = (uint8_t)(r >> 8 * j);
         }
@@ -106,8 +105,8 @@ static void fill_q6_k(uint8_t *block, uint64_t key, uint64_t first, size_t n, fl
         }
         for (unsigned s = 0; s < 16; s++)
             block[192 + s] =
-                (uint8_t)(64 + (random_at(key, counter + 64 + s / 8) >> 8 * (s % 8) & 31));
-        put_half(block + 208, varied_half(scale, random_at(key, counter + 66)));
+                (uint8_t)(64 + (synth_random(key, counter + 64 + s / 8) >> 8 * (s % 8) & 31));
+        put_half(block + 208, synth_varied_half(scale, synth_random(key, counter + 66)));
     }
 }
 
@@ -115,7 +114,7 @@ static void fill_q6_k(uint8_t *block, uint64_t key, uint64_t first, size_t n, fl
  * sum. */
 static float normal_at(uint64_t key, uint64_t i, float mean, float scale)
 {
-    uint64_t r = random_at(key, i);
+    uint64_t r = synth_random(key, i);
     int sum = (int)((r & 0xffff) + (r >> 16 & 0xffff) + (r >> 32 & 0xffff) + (r >> 48));
     return mean + (float)(sum - 131070) * scale;
 }
@@ -133,6 +132,14 @@ static void fill_float(uint8_t *dst, const struct aglm_dtype_info *info, uint64_
     }
 }
 
+static void fill_blocks(uint8_t *dst, const struct aglm_dtype_info *info, uint64_t key,
+                        uint64_t first, size_t n, float std)
+{
+    const uint64_t begin = first / info->block_elements;
+    for (uint64_t b = begin; b < begin + n / info->block_elements; b++, dst += info->block_bytes)
+        synth_fill_block(dst, info, key, b, std);
+}
+
 void synth_fill(void *dst, enum aglm_dtype type, uint64_t key, uint64_t first, size_t n, float mean,
                 float std)
 {
@@ -144,6 +151,8 @@ void synth_fill(void *dst, enum aglm_dtype type, uint64_t key, uint64_t first, s
         fill_q8_0(dst, key, first, n, std);
     else if (type == AGLM_Q6_K)
         fill_q6_k(dst, key, first, n, std);
+    else if (info->quantized)
+        fill_blocks(dst, info, key, first, n, std);
     else
         fill_float(dst, info, key, first, n, mean, std);
 }

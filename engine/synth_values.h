@@ -20,6 +20,14 @@ uint64_t synth_key(uint64_t seed, uint64_t tensor);
 void synth_fill(void *dst, enum aglm_dtype type, uint64_t key, uint64_t first, size_t n, float mean,
                 float std);
 
+/* 64 random bits for a place. */
+uint64_t synth_random(uint64_t key, uint64_t counter);
+/* (3 + r/256)/4 of scale, 0.75 to 1.25 with the mean near 1, as a half; r: 9 random bits. */
+uint16_t synth_varied_half(float scale, uint64_t r);
+/* Block b of a tensor, of a quantized type other than Q4_0, Q8_0 and Q6_K. */
+void synth_fill_block(uint8_t *block, const struct aglm_dtype_info *info, uint64_t key, uint64_t b,
+                      float std);
+
 /* Llama 3's frequency divisors, dst: [head_dim / 2], head_dim a power of two; factor 32, low 1,
  * high 4, original context 8192, as published with Llama 3.2. */
 void synth_rope_freqs(float *dst, uint32_t head_dim, float theta);

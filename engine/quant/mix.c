@@ -61,6 +61,12 @@ const struct aglm_quantize_mode *aglm_quantize_mode_find(const char *name)
     return NULL;
 }
 
+const struct aglm_quantize_mode *aglm_quantize_mode_of(enum aglm_dtype type)
+{
+    const struct aglm_dtype_info *info = aglm_dtype_get((uint32_t)type);
+    return info ? aglm_quantize_mode_find(info->name) : NULL;
+}
+
 const char *aglm_quantize_mode_names(void)
 {
     return "f32, f16, bf16, q8_0, q6_k, q5_k_m, q5_k_s, q5_1, q5_0, q4_k_m, q4_k_s, q4_1, q4_0, "

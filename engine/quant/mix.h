@@ -25,6 +25,8 @@ size_t aglm_quantize_mode_count(void);
 const struct aglm_quantize_mode *aglm_quantize_mode_at(size_t i);
 /* By name, case ignored, or NULL. q3_k, q4_k and q5_k mean their _m, as in llama.cpp. */
 const struct aglm_quantize_mode *aglm_quantize_mode_find(const char *name);
+/* The mode that is called as a type is: q4_k_m for Q4_K. NULL for a type that the engine lacks. */
+const struct aglm_quantize_mode *aglm_quantize_mode_of(enum aglm_dtype type);
 /* All names, "f32, f16, …", for messages and help. */
 const char *aglm_quantize_mode_names(void);
 

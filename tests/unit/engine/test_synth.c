@@ -102,8 +102,11 @@ static const struct aglm_preset tiny[] = {
      .n_window = 32},
 };
 
-static const enum aglm_dtype all_types[] = {AGLM_F32,  AGLM_F16,  AGLM_BF16,
-                                            AGLM_Q8_0, AGLM_Q4_0, AGLM_Q6_K};
+static const enum aglm_dtype all_types[] = {
+    AGLM_F32,  AGLM_F16,  AGLM_BF16, AGLM_Q8_0, AGLM_Q4_0, AGLM_Q6_K,   AGLM_Q4_1,  AGLM_Q5_0,
+    AGLM_Q5_1, AGLM_Q2_K, AGLM_Q3_K, AGLM_Q4_K, AGLM_Q5_K, AGLM_IQ4_NL, AGLM_MXFP4,
+};
+enum { N_TYPES = sizeof(all_types) / sizeof(all_types[0]) };
 
 static char folder[64], path[128];
 static struct aglm_gguf *file;
@@ -277,15 +280,21 @@ END_TEST
  * raised with it, or people's cached files stay as they were. */
 START_TEST(same_bytes_on_every_machine)
 {
-    static const uint64_t known[3][6] = {
+    static const uint64_t known[3][N_TYPES] = {
         {0x724d92ca9c60447a, 0x315f89ff7b1d5bde, 0x53cdf7c148d81123, 0xb33fd38f17ccadc3,
-         0x48f5ad1c82d80777, 0xb52bf0255c42d6e3},
+         0x48f5ad1c82d80777, 0xb52bf0255c42d6e3, 0x5460e3b8dc955088, 0x137e27812f48d906,
+         0xcaf5dced9517b881, 0xdb0820caf5297f85, 0xe8b2df363f6e0910, 0x2c8c6526ed08c779,
+         0x1bc1298620fa59ab, 0xfcacb7d73db6e2fc, 0xd40f815a89fff03d},
         {0x11b58a8d6e3bf9cc, 0xbd0e06451f55c59c, 0x3435325b9b3dd264, 0x192f7fa9b7d6c7d1,
-         0xa5926c5f2df719bc, 0x62e56a17ccce6b40},
+         0xa5926c5f2df719bc, 0x62e56a17ccce6b40, 0x16b764175dff04c7, 0x849e376ddc8c20fa,
+         0xad22457b53503092, 0x0a297f377fc8a554, 0x22782c66f7d2a7de, 0x8d42c880dd82fb19,
+         0x15c0b7f840ebbbbf, 0x77a37f1d08382208, 0xd4dbe9447972af54},
         {0x538b2d7b33ad1867, 0xa393fe4cf9c32a27, 0x8083f8caf1b11161, 0x7f3f199ccedc65b4,
-         0xe3c1a6579e923915, 0x9e4d493afeff7b75},
+         0xe3c1a6579e923915, 0x9e4d493afeff7b75, 0x9a940884595c1671, 0x60b9aa8d7a59919b,
+         0xc8c67b479fe13726, 0xbff0aa7e1b65cabd, 0x2de816debd1c9f59, 0x54a4532e35cc6bfc,
+         0x275d9df118cab023, 0xc88d9776e48c2970, 0xf809f205291cb1f5},
     };
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < N_TYPES; i++) {
         write_model(&tiny[_i], all_types[i], 1, 2);
         ck_assert_msg(digest() == known[_i][i], "%s, %s: 0x%016llx", tiny[_i].name,
                       aglm_dtype_get((uint32_t)all_types[i])->name, (unsigned long long)digest());
@@ -390,7 +399,7 @@ END_TEST
 START_TEST(refuses_options)
 {
     struct aglm_synth_options none = {.type = AGLM_F32, .seed = 1, .n_threads = 0};
-    struct aglm_synth_options type = {.type = (enum aglm_dtype)12, .seed = 1, .n_threads = 1};
+    struct aglm_synth_options type = {.type = (enum aglm_dtype)15, .seed = 1, .n_threads = 1};
     struct aglm_synth_options good = {.type = AGLM_F32, .seed = 1, .n_threads = 1};
     ck_assert_int_eq(aglm_synth_write(&tiny[0], &none, path, &err), -EINVAL);
     ck_assert_int_eq(aglm_synth_write(&tiny[0], &type, path, &err), -EINVAL);
@@ -535,8 +544,8 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, metadata_and_shapes, 0, sizeof(tiny) / sizeof(tiny[0]));
     tcase_add_test(tc, types_fall_back_where_rows_do_not_fit);
-    tcase_add_loop_test(tc, weights_are_well_scaled, 0, 6);
-    tcase_add_loop_test(tc, same_bytes_whatever_the_threads, 0, 6);
+    tcase_add_loop_test(tc, weights_are_well_scaled, 0, N_TYPES);
+    tcase_add_loop_test(tc, same_bytes_whatever_the_threads, 0, N_TYPES);
     tcase_add_test(tc, large_tensors_are_the_same_too);
     tcase_add_loop_test(tc, same_bytes_on_every_machine, 0, 3);
     tcase_add_test(tc, rope_freqs_are_llama_3s);
