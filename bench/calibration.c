@@ -5,6 +5,8 @@
  */
 #include "bench/calibration.h"
 
+#include "bench/textfile.h"
+
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
@@ -71,41 +73,6 @@ out:
     return rc;
 }
 
-/* The whole file, NUL-terminated, to be freed. */
-static int read_text(char **out, const char *path, struct aglm_err *err)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return aglm_err_set(err, -errno, "%s: cannot be read: %s", path, strerror(errno));
-    size_t size = 0, capacity = 1 << 16;
-    char *text = malloc(capacity + 1);
-    int rc = text ? 0 : -ENOMEM;
-    while (!rc) {
-        size_t got = fread(text + size, 1, capacity - size, f);
-        size += got;
-        if (got == 0)
-            break;
-        if (size < capacity)
-            continue;
-        capacity *= 2;
-        char *more = capacity <= MAX_BYTES ? realloc(text, capacity + 1) : NULL;
-        if (more)
-            text = more;
-        else
-            rc = capacity <= MAX_BYTES ? -ENOMEM : -EFBIG;
-    }
-    if (!rc && ferror(f))
-        rc = -EIO;
-    fclose(f);
-    if (rc) {
-        free(text);
-        return aglm_err_set(err, rc, "%s: cannot be read: %s", path, strerror(-rc));
-    }
-    text[size] = '\0';
-    *out = text;
-    return 0;
-}
-
 static const char *string_of(const cJSON *root, const char *key)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(root, key);
@@ -156,7 +123,8 @@ int aglm_calibration_read(struct aglm_calibration *out, const char *path, struct
 {
     struct aglm_calibration c = {0};
     char *text = NULL;
-    int rc = read_text(&text, path, err);
+    size_t size;
+    int rc = aglm_textfile_read(path, MAX_BYTES, &text, &size, err);
     if (rc)
         return rc;
     cJSON *root = cJSON_Parse(text);
