@@ -84,18 +84,17 @@ static void matmul(const struct aglm_cpu_run *r, const struct aglm_matrix_group 
     }
 }
 
-/* x: [n_embd] of each token from the embedding's row in the file. Only the same thread reads it
+/* x: [n_embd] of each token from its row of the embedding. Only the same thread reads it
  * next, so no barrier. */
 static void embed(const struct aglm_cpu_run *r)
 {
     struct aglm_cpu_state *s = r->s;
-    const struct aglm_gguf_tensor *e = s->model->tensors.token_embd;
-    const size_t d = s->model->hp.n_embd, row_bytes = e->n_bytes / e->ne[1];
+    const struct aglm_cpu_embedding *e = &s->w->embedding;
+    const size_t d = s->model->hp.n_embd;
     const float scale = s->model->hp.embd_scale;
     for (size_t t = r->ith; t < s->n; t += r->n_threads) {
         float *x = s->x + t * d;
-        aglm_dtype_get(e->type)->to_float(
-            x, (const uint8_t *)e->data + (size_t)s->tokens[t] * row_bytes, d);
+        aglm_dtype_get(e->type)->to_float(x, e->rows + (size_t)s->tokens[t] * e->row_bytes, d);
         for (size_t i = 0; scale != 1.0f && i < d; i++)
             x[i] *= scale;
     }

@@ -50,8 +50,7 @@ struct loader {
 };
 
 /* The type a matrix has in memory. Re-quantizing gives the types, and from the same encoders the
- * bytes, that a file quantized in this mode has; only embeddings that are no output matrix are
- * looked up in the file as it is. */
+ * values, that a file quantized in this mode has. */
 static enum aglm_dtype target_type(const struct loader *l, const struct aglm_gguf_tensor *t)
 {
     if (l->int8 && t->ne[0] % 32 == 0)
@@ -374,13 +373,16 @@ static void tell(const struct loader *l, struct aglm_model_info *info)
     snprintf(info->isa, sizeof(info->isa), "%s", l->w->kernels.isa);
     /* Matrices, then what stays in the file's form: vectors, and an embedding that is no output
      * matrix. */
+    const size_t row = l->w->embedding.row_bytes;
     info->size_bytes = info->bytes_per_token;
+    if (embd != l->model->tensors.output)
+        info->size_bytes += row * embd->ne[1];
     for (size_t i = 0; i < aglm_gguf_tensor_count(l->model->file); i++) {
         const struct aglm_gguf_tensor *t = aglm_gguf_tensor_at(l->model->file, i);
-        if (t->n_dims == 1 || (t == embd && t != l->model->tensors.output))
+        if (t->n_dims == 1)
             info->size_bytes += t->n_bytes;
     }
-    info->bytes_per_token += embd->n_bytes / embd->ne[1];
+    info->bytes_per_token += row;
 }
 
 /* Scales that fit the model, and rows whose integer sums fit 32 bits: 128 * 127 * k < 2^31. */
@@ -445,6 +447,11 @@ int aglm_cpu_weights_load(void **out, const struct aglm_model *model,
     if (!rc)
         rc = pack_all(&l);
     if (!rc) {
+        const struct aglm_gguf_tensor *embd = model->tensors.token_embd;
+        enum aglm_dtype type = l.quantize ? target_type(&l, embd) : (enum aglm_dtype)embd->type;
+        rc = aglm_cpu_embedding_make(&l.w->embedding, embd, type, l.pool, err);
+    }
+    if (!rc) {
         tell(&l, info);
         *out = l.w;
         l.w = NULL;
@@ -475,6 +482,7 @@ void aglm_cpu_weights_free(void *weights)
         free(l->out.bias);
     }
     free(w->layers);
+    aglm_cpu_embedding_finish(&w->embedding);
     free(w->output_norm);
     free(w->rope_freqs);
     if (w->arena)

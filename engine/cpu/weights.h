@@ -1,12 +1,13 @@
 /* The CPU backend's weights: every matrix packed for the kernels, in one allocation on huge pages.
  *
  * Made once per model, in parallel, straight from the mapped file, whose pages are given back as
- * they are used. Token embeddings are read row by row from the file itself.
+ * they are used. Token embeddings are looked up in the file itself, unless it is re-quantized.
  */
 #ifndef AGLM_ENGINE_CPU_WEIGHTS_H
 #define AGLM_ENGINE_CPU_WEIGHTS_H
 
 #include "engine/backend.h"
+#include "engine/cpu/embedding.h"
 #include "engine/dtype.h"
 #include "engine/kernels/kernels.h"
 
@@ -48,6 +49,7 @@ struct aglm_cpu_weights {
     struct aglm_cpu_layer *layers; /* [n_layers] */
     float *output_norm;            /* [n_embd] */
     float *rope_freqs;             /* [n_rot / 2] divisors, or NULL */
+    struct aglm_cpu_embedding embedding;
     struct aglm_matrix_group output;
     size_t n_layers, k_max; /* the longest row of any matrix */
     unsigned acts;          /* bits of enum aglm_act_set: what any group takes */

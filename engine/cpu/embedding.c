@@ -1,0 +1,57 @@
+/* Token embeddings: the file's own rows, or the same re-quantized once on load; see embedding.h. */
+#include "engine/cpu/embedding.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* One conversion: the threads take a few rows at a time. */
+struct conversion {
+    const struct aglm_gguf_tensor *t;
+    const struct aglm_dtype_info *from, *to;
+    struct aglm_pool *pool;
+    uint8_t *out;
+    size_t row_bytes;
+    float *scratch; /* [threads, n_embd] */
+};
+
+static void convert(void *ctx, unsigned ith, unsigned n_threads)
+{
+    enum { CHUNK = 64 };
+    const struct conversion *c = ctx;
+    const size_t d = c->t->ne[0], n = c->t->ne[1], source_bytes = c->t->n_bytes / n;
+    float *row = c->scratch + ith * d;
+    for (size_t at; (at = aglm_pool_next(c->pool) * CHUNK) < n;)
+        for (size_t r = at; r < at + CHUNK && r < n; r++) {
+            c->from->to_float(row, (const uint8_t *)c->t->data + r * source_bytes, d);
+            c->to->quantize_row(c->out + r * c->row_bytes, row, d);
+        }
+}
+
+int aglm_cpu_embedding_make(struct aglm_cpu_embedding *out, const struct aglm_gguf_tensor *t,
+                            enum aglm_dtype type, struct aglm_pool *pool, struct aglm_err *err)
+{
+    struct aglm_cpu_embedding e = {.type = type, .rows = t->data};
+    e.row_bytes = t->n_bytes / t->ne[1];
+    if (type != t->type) {
+        struct conversion c = {
+            .t = t, .from = aglm_dtype_get(t->type), .to = aglm_dtype_get(type), .pool = pool};
+        c.row_bytes = e.row_bytes = t->ne[0] / c.to->block_elements * c.to->block_bytes;
+        c.scratch = calloc(aglm_pool_threads(pool) * t->ne[0], sizeof(*c.scratch));
+        e.rows = e.owned = c.out = malloc(t->ne[1] * e.row_bytes);
+        if (!c.scratch || !c.out) {
+            free(c.scratch);
+            free(c.out);
+            return aglm_err_set(err, -ENOMEM, "no memory for %s in %s", t->name, c.to->name);
+        }
+        aglm_pool_run(pool, convert, &c);
+        free(c.scratch);
+    }
+    *out = e;
+    return 0;
+}
+
+void aglm_cpu_embedding_finish(struct aglm_cpu_embedding *embedding)
+{
+    free(embedding->owned);
+    *embedding = (struct aglm_cpu_embedding){0};
+}
