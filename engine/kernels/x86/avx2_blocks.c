@@ -4,7 +4,8 @@
  * Codes up to 31 are unsigned bytes times activations in 16-bit sums: a block's eight pair sums fit
  * when codes go up to 15 (8 * 2 * 15 * 127 = 30480); those up to 31 are summed in halves or, less
  * their offset, wrap to a true sum that fits (8 * 2 * 16 * 127 = 32512). Q8_0 and IQ4_NL are signed
- * bytes: magnitudes times activations with the weight's sign, each pair widened at once.
+ * bytes. One token: magnitudes times the other's sign, each pair widened at once. Several: both
+ * sides widened to 16 bit, once for a tile, which spares the multipliers.
  */
 #include "engine/kernels/x86/avx2_matmul.h"
 #include "engine/quant/blocks.h"
@@ -122,15 +123,44 @@ X86_INLINE void blocks_streams(float *out, const uint8_t *w, const struct aglm_a
 
 /* ---- several tokens ---- */
 
+/* Eight rows' signed bytes of a step to 16 bit: columns 0 and 1 at dst, 2 and 3 a step later. */
+static inline void put_wide(uint8_t *dst, __m256i v)
+{
+    const __m256 a = _mm256_castsi256_ps(_mm256_cvtepi8_epi16(_mm256_castsi256_si128(v)));
+    const __m256 b = _mm256_castsi256_ps(_mm256_cvtepi8_epi16(_mm256_extracti128_si256(v, 1)));
+    const __m256i even = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88));
+    const __m256i odd = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xdd));
+    store(dst, _mm256_permute4x64_epi64(even, 0xd8));
+    store(dst + 64, _mm256_permute4x64_epi64(odd, 0xd8));
+}
+
+X86_INLINE void unpack_wide(uint8_t *dst, const uint8_t *values, __m256i table,
+                            const enum aglm_dtype type)
+{
+    for (size_t h = 0; h < 64; h += 32) {
+        X86_UNROLL
+        for (int c = 0; c < 4; c++) {
+            struct codes v;
+            if (type == AGLM_Q8_0)
+                v = (struct codes){load(values + c * 64 + h), load(values + (c + 4) * 64 + h)};
+            else
+                v = read_codes(values + h, values, table, c, type);
+            put_wide(dst + c * 128 + h, v.lo);
+            put_wide(dst + (c + 4) * 128 + h, v.hi);
+        }
+    }
+}
+
 X86_INLINE void blocks_unpack(struct avx2_chunk *c, const uint8_t *panel, size_t k, size_t k0,
                               size_t n, const enum aglm_dtype type)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
     const __m256i table = table_for(type);
-    c->values = type == AGLM_Q8_0 ? panel + k0 * ROWS : c->bytes;
     for (size_t i = 0; i < n / 32; i++) {
         const size_t b = k0 / 32 + i;
-        if (type != AGLM_Q8_0)
+        if (is_signed(type))
+            unpack_wide(c->bytes + i * 1024, panel + b * value_bytes(type), table, type);
+        else
             unpack_codes(c->bytes + i * 512, panel + b * value_bytes(type),
                          panel + parts.high + b * high_bytes(type), table, type);
         for (unsigned r = 0; r < ROWS; r += 8) {
@@ -162,26 +192,20 @@ X86_INLINE void dot_unsigned(__m256i sum[TILE][2], const uint8_t *bytes, const i
             sum[t][h] = _mm256_add_epi32(sum[t][h], widen_pairs(more[t][h]));
 }
 
-X86_INLINE void dot_signed(__m256i sum[TILE][2], const uint8_t *bytes, const int8_t *q, size_t k,
-                           const unsigned tokens)
+/* Integer dot products of a block of 16-bit values; acts: WIDE from token to token. */
+X86_INLINE void dot_wide(__m256i sum[TILE][2], const uint8_t *values, const int16_t *acts,
+                         const unsigned tokens)
 {
-    const int8_t *at[TILE];
     X86_UNROLL
-    for (unsigned t = 0; t < tokens; t++) {
-        sum[t][0] = sum[t][1] = _mm256_setzero_si256();
-        at[t] = q + t * k;
-        AVX2_POINTER(at[t]);
-    }
-    X86_UNROLL
-    for (unsigned s = 0; s < 8; s++) {
-        const __m256i w0 = load(bytes + s * 64), w1 = load(bytes + s * 64 + 32);
-        const __m256i m0 = _mm256_abs_epi8(w0), m1 = _mm256_abs_epi8(w1);
+    for (unsigned s = 0; s < 16; s++) {
+        const __m256i w0 = load(values + s * 64), w1 = load(values + s * 64 + 32);
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++) {
-            __m256i v = spread(at[t] + s * 4);
-            sum[t][0] = add_signed(sum[t][0], w0, m0, v);
+            const __m256i v = spread(acts + t * WIDE + s * 2);
+            __m256i s0 = _mm256_madd_epi16(w0, v), s1 = _mm256_madd_epi16(w1, v);
+            sum[t][0] = s ? _mm256_add_epi32(sum[t][0], s0) : s0;
             AVX2_IN_ORDER(sum[t][0]);
-            sum[t][1] = add_signed(sum[t][1], w1, m1, v);
+            sum[t][1] = s ? _mm256_add_epi32(sum[t][1], s1) : s1;
             AVX2_IN_ORDER(sum[t][1]);
         }
     }
@@ -198,9 +222,9 @@ X86_INLINE void blocks_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const un
         const size_t at0 = t0 * blocks + k0 / 32 + i;
         __m256i sum[TILE][2];
         if (is_signed(type))
-            dot_signed(sum, c->values + i * 512, x->q + at0 * 32, k, tokens);
+            dot_wide(sum, c->bytes + i * 1024, c->acts + i * 32, tokens);
         else
-            dot_unsigned(sum, c->values + i * 512, x->q + at0 * 32, k, type, tokens);
+            dot_unsigned(sum, c->bytes + i * 512, x->q + at0 * 32, k, type, tokens);
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++) {
             const size_t at = at0 + t * blocks;
@@ -240,7 +264,8 @@ X86_INLINE void blocks_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const un
     }                                                                                            \
     static void NAME(X86_MATMUL_ARGS)                                                            \
     {                                                                                            \
-        static const struct avx2_prefill type = {NAME##_unpack, NAME##_tile, NAME##_one};        \
+        static const struct avx2_prefill type = {(TYPE) == AGLM_Q8_0 || (TYPE) == AGLM_IQ4_NL,   \
+                                                 NAME##_unpack, NAME##_tile, NAME##_one};        \
         const size_t stride = aglm_panel_bytes(TYPE, k);                                         \
         if (n_tokens != 1)                                                                       \
             aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, &type); \

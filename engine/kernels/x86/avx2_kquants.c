@@ -226,7 +226,6 @@ X86_INLINE void k_unpack(struct avx2_chunk *c, const uint8_t *panel, size_t k, s
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
     const __m256i none = _mm256_setzero_si256();
-    c->values = c->bytes;
     for (size_t i = 0; i < n / 32; i++) {
         const size_t b = k0 / 32 + i;
         unpack_codes(c->bytes + i * 512, panel + b * value_bytes(type),
@@ -366,7 +365,7 @@ X86_INLINE void k_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const unsigne
     }                                                                                            \
     static void NAME(X86_MATMUL_ARGS)                                                            \
     {                                                                                            \
-        static const struct avx2_prefill type = {NAME##_unpack, NAME##_tile, NAME##_one};        \
+        static const struct avx2_prefill type = {false, NAME##_unpack, NAME##_tile, NAME##_one}; \
         const size_t stride = aglm_panel_bytes(TYPE, k);                                         \
         if (n_tokens != 1)                                                                       \
             aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, &type); \

@@ -3,24 +3,39 @@
  */
 #include "engine/kernels/x86/avx2_matmul.h"
 
-_Static_assert(sizeof(struct avx2_chunk) * STREAMS <= AGLM_SCRATCH_MIN, "chunks fit in scratch");
+_Static_assert(sizeof(struct avx2_chunk) * STREAMS + sizeof(int16_t) * TILE * WIDE <=
+                   AGLM_SCRATCH_MIN,
+               "chunks fit in scratch");
+
+/* acts: [tokens][WIDE] = n activations from q of each token, k apart. */
+static void widen_acts(int16_t *acts, const int8_t *q, size_t k, size_t n, size_t tokens)
+{
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t i = 0; i < n; i += 16)
+            store(acts + t * WIDE + i, _mm256_cvtepi8_epi16(load_half(q + t * k + i)));
+}
 
 void aglm_avx2_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx2_prefill *type)
 {
+    const size_t columns = type->wide ? WIDE : CHUNK;
     struct avx2_chunk *chunks = scratch;
+    int16_t *acts = (int16_t *)(void *)(chunks + STREAMS);
     for (size_t p0 = 0; p0 < n_panels; p0 += STREAMS) {
         const size_t panels = n_panels - p0 < STREAMS ? n_panels - p0 : STREAMS;
-        for (size_t k0 = 0; k0 < k; k0 += CHUNK) {
-            const size_t n = k - k0 < CHUNK ? k - k0 : CHUNK;
-            for (size_t p = 0; p < panels; p++)
+        for (size_t k0 = 0; k0 < k; k0 += columns) {
+            const size_t n = k - k0 < columns ? k - k0 : columns;
+            for (size_t p = 0; p < panels; p++) {
                 type->unpack(&chunks[p], w + (p0 + p) * stride, k, k0, n);
-            size_t t = 0;
-            for (; t + TILE <= n_tokens; t += TILE)
+                chunks[p].acts = acts;
+            }
+            for (size_t t = 0, tokens; t < n_tokens; t += tokens) {
+                tokens = n_tokens - t < TILE ? 1 : TILE;
+                if (type->wide)
+                    widen_acts(acts, x->q + t * k + k0, k, n, tokens);
                 for (size_t p = 0; p < panels; p++)
-                    type->tile(out + (p0 + p) * ROWS, ld_out, &chunks[p], x, k, k0, n, t);
-            for (; t < n_tokens; t++)
-                for (size_t p = 0; p < panels; p++)
-                    type->one(out + (p0 + p) * ROWS, ld_out, &chunks[p], x, k, k0, n, t);
+                    (tokens == TILE ? type->tile : type->one)(out + (p0 + p) * ROWS, ld_out,
+                                                              &chunks[p], x, k, k0, n, t);
+            }
         }
     }
 }

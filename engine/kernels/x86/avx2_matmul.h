@@ -17,7 +17,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-enum { ROWS = AGLM_PANEL_ROWS, STREAMS = 4, TILE = 4, CHUNK = 256 };
+enum { ROWS = AGLM_PANEL_ROWS, STREAMS = 4, TILE = 4, CHUNK = 256, WIDE = CHUNK / 2 };
 
 /* Loops whose bodies fill the registers: unrolled, they would spill. */
 #if defined(__clang__)
@@ -213,10 +213,10 @@ struct avx2_scales {
 
 /* Some columns of a panel, unpacked. */
 struct avx2_chunk {
-    _Alignas(64) uint8_t bytes[CHUNK * ROWS]; /* [CHUNK / 4][64] */
+    _Alignas(64) uint8_t bytes[CHUNK * ROWS]; /* [CHUNK / 4][64], or 16-bit [WIDE / 2][ROWS][2] */
     struct avx2_scales k;
     float d[CHUNK / 32][ROWS], m[CHUNK / 32][ROWS];
-    const uint8_t *values; /* bytes, or the panel's own */
+    const int16_t *acts; /* of types with 16-bit values: the tile's activations, [TILE][WIDE] */
 };
 
 /* sum[t]: 16-bit pair sums of `steps` steps of sixteen rows' unsigned bytes with activations of
@@ -248,9 +248,10 @@ X86_INLINE void dot_steps(__m256i sum[TILE][2], const uint8_t *bytes, const int8
     }
 }
 
-/* What the walk needs of a type. A tile adds n columns from k0 on to out[t0 …] of TILE tokens or of
- * one; the first columns start from 0. */
+/* What the walk needs of a type. wide: 16-bit values, WIDE columns at a time. A tile adds n columns
+ * from k0 on to out[t0 …] of TILE tokens or of one; the first columns start from 0. */
 struct avx2_prefill {
+    bool wide;
     void (*unpack)(struct avx2_chunk *c, const uint8_t *panel, size_t k, size_t k0, size_t n);
     void (*tile)(float *out, size_t ld_out, const struct avx2_chunk *c, const struct aglm_acts *x,
                  size_t k, size_t k0, size_t n, size_t t0);
