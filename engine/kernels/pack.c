@@ -36,38 +36,54 @@ static void pack_plain(uint8_t *dst, const void *const rows[ROWS], size_t k, siz
     }
 }
 
-/* ---- the three ways to hold a block of 32 values ---- */
+/* ---- the three ways to hold a block of 32 values. A word is the four values of a step, a byte
+ * each, so that what is done to a word is done to four. ---- */
 
-static void put_nibbles(uint8_t *dst, size_t row, const uint8_t value[32])
+static uint32_t load_word(const uint8_t *p)
+{
+    uint32_t w;
+    memcpy(&w, p, 4);
+    return w;
+}
+
+static void store_word(uint8_t *panel, size_t row, uint32_t w)
+{
+    memcpy(panel + row * 4, &w, 4);
+}
+
+/* Values of four bits. */
+static void put_nibbles(uint8_t *dst, size_t row, const uint32_t v[8])
 {
     for (size_t c = 0; c < 4; c++)
-        for (size_t i = 0; i < 4; i++)
-            dst[c * 64 + row * 4 + i] =
-                (uint8_t)((value[c * 4 + i] & 15) | (value[16 + c * 4 + i] & 15) << 4);
+        store_word(dst + c * 64, row, v[c] | v[c + 4] << 4);
 }
 
-/* Bits shift and shift + 1 of each value. */
-static void put_pairs(uint8_t *dst, size_t row, const uint8_t value[32], unsigned shift)
+/* Values of two bits. */
+static void put_pairs(uint8_t *dst, size_t row, const uint32_t v[8])
 {
-    for (size_t h = 0; h < 2; h++)
-        for (size_t i = 0; i < 4; i++) {
-            unsigned byte = 0;
-            for (size_t s = 0; s < 4; s++)
-                byte |= (value[h * 16 + s * 4 + i] >> shift & 3u) << (2 * s);
-            dst[h * 64 + row * 4 + i] = (uint8_t)byte;
-        }
+    for (size_t h = 0; h < 2; h++, v += 4)
+        store_word(dst + h * 64, row, v[0] | v[1] << 2 | v[2] << 4 | v[3] << 6);
 }
 
-/* Bit shift of each value. */
-static void put_bits(uint8_t *dst, size_t row, const uint8_t value[32], unsigned shift)
+/* Values of one bit. */
+static void put_bits(uint8_t *dst, size_t row, const uint32_t v[8])
 {
-    for (size_t i = 0; i < 4; i++) {
-        unsigned byte = 0;
-        for (size_t s = 0; s < 8; s++)
-            byte |= (value[s * 4 + i] >> shift & 1u) << s;
-        dst[row * 4 + i] = (uint8_t)byte;
-    }
+    uint32_t w = 0;
+    for (size_t s = 0; s < 8; s++)
+        w |= v[s] << s;
+    store_word(dst, row, w);
 }
+
+/* 32 values from the bits of 32 bytes from shift on; mask: those bits in each byte. */
+static void read_words(uint32_t v[8], const uint8_t *src, size_t shift, uint32_t mask)
+{
+    for (size_t s = 0; s < 8; s++)
+        v[s] = load_word(src + s * 4) >> shift & mask;
+}
+
+#define NIBBLES 0x0f0f0f0fu
+#define PAIRS 0x03030303u
+#define BITS 0x01010101u
 
 /* ---- blocks of 32: a scale, then a min, then fifth bits, then nibbles, whichever there are ----
  */
@@ -85,6 +101,17 @@ static void pack_q8_0(uint8_t *dst, const void *const rows[ROWS], size_t k)
     }
 }
 
+/* The fifth bits of a block: bit i of 32 is value i's. A byte of the panel takes every fourth. */
+static void put_fifth_bits(uint8_t *dst, size_t row, uint32_t bits)
+{
+    for (size_t i = 0; i < 4; i++) {
+        uint32_t w = bits >> i & 0x11111111u;
+        w = (w | w >> 3) & PAIRS;
+        w = (w | w >> 6) & 0x000f000fu;
+        dst[row * 4 + i] = (uint8_t)(w | w >> 12);
+    }
+}
+
 static void pack_blocks(enum aglm_dtype type, uint8_t *dst, const void *const rows[ROWS], size_t k)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
@@ -92,67 +119,54 @@ static void pack_blocks(enum aglm_dtype type, uint8_t *dst, const void *const ro
     for (size_t r = 0; r < ROWS; r++) {
         const uint8_t *src = rows[r];
         for (size_t b = 0; src && b < k / 32; b++) {
-            uint8_t value[32];
             memcpy(dst + parts.scales + (b * ROWS + r) * scale_bytes, src, scale_bytes);
             src += scale_bytes;
             if (parts.mins) {
                 memcpy(dst + parts.mins + (b * ROWS + r) * 2, src, 2);
                 src += 2;
             }
-            const uint8_t *fifth = src;
-            if (parts.high)
+            if (parts.high) {
+                put_fifth_bits(dst + parts.high + b * 64, r, load_word(src));
                 src += 4;
-            for (size_t i = 0; i < 16; i++, src++) {
-                value[i] = *src & 15;
-                value[i + 16] = *src >> 4;
             }
-            put_nibbles(dst + b * 256, r, value);
-            if (!parts.high)
-                continue;
-            for (size_t i = 0; i < 32; i++)
-                value[i] = fifth[i / 8] >> (i % 8) & 1;
-            put_bits(dst + parts.high + b * 64, r, value, 0);
+            /* A byte holds values i and i + 16, in the file as in the panel. */
+            for (size_t c = 0; c < 4; c++, src += 4)
+                memcpy(dst + b * 256 + c * 64 + r * 4, src, 4);
         }
     }
 }
 
-/* ---- blocks of 256. Values lie in runs of 32 whose bits share bytes: ---- */
+/* ---- blocks of 256: eight runs of 32, whose bits share bytes. Two bits (Q2_K's and Q3_K's qs,
+ * Q6_K's qh): four runs in 32 bytes. One bit (Q3_K's hmask, Q5_K's qh): eight runs in 32 bytes.
+ * Four bits (Q4_K, Q5_K): two runs in 32 bytes; of Q6_K: runs 0 and 2, and 1 and 3, of each half.
+ * ---- */
 
-/* Two bits a value: half h of 128, run j of 32, as in Q2_K's and Q3_K's qs and Q6_K's qh. */
-static void read_pairs(uint8_t value[256], const uint8_t src[64], unsigned shift)
+static void put_run_pairs(uint8_t *dst, size_t row, const uint8_t src[64], size_t run)
 {
-    for (size_t i = 0; i < 256; i++)
-        value[i] |= (uint8_t)((src[i / 128 * 32 + i % 32] >> (i / 32 % 4 * 2) & 3) << shift);
+    uint32_t v[8];
+    read_words(v, src + run / 4 * 32, run % 4 * 2, PAIRS);
+    put_pairs(dst, row, v);
 }
 
-/* One bit a value: bit j of the 32 bytes belongs to run j. */
-static void read_bits(uint8_t value[256], const uint8_t src[32], unsigned shift)
+static void put_run_bits(uint8_t *dst, size_t row, const uint8_t src[32], size_t run)
 {
-    for (size_t i = 0; i < 256; i++)
-        value[i] |= (uint8_t)((src[i % 32] >> (i / 32) & 1) << shift);
+    uint32_t v[8];
+    read_words(v, src, run, BITS);
+    put_bits(dst, row, v);
 }
 
-/* Q4_K and Q5_K: 32 bytes hold run 2j in their low nibbles and run 2j + 1 in their high ones. */
-static void read_nibbles(uint8_t value[256], const uint8_t src[128])
+static void put_run_nibbles(uint8_t *dst, size_t row, const uint8_t *src, size_t shift)
 {
-    for (size_t i = 0; i < 256; i++)
-        value[i] |= src[i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15;
-}
-
-/* Q6_K: 64 bytes hold runs 0 and 1 of a half in their low nibbles and runs 2 and 3 in the high. */
-static void read_nibbles_by_64(uint8_t value[256], const uint8_t src[128])
-{
-    for (size_t i = 0; i < 256; i++)
-        value[i] |= src[i / 128 * 64 + i % 64] >> (i / 64 % 2 * 4) & 15;
+    uint32_t v[8];
+    read_words(v, src, shift, NIBBLES);
+    put_nibbles(dst, row, v);
 }
 
 static void pack_q2_k(uint8_t *panel, size_t k, size_t r, size_t sb, const uint8_t *src)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(AGLM_Q2_K, k);
-    uint8_t value[256] = {0};
-    read_pairs(value, src + 16, 0);
     for (size_t b = 0; b < 8; b++)
-        put_pairs(panel + (sb * 8 + b) * 128, r, value + b * 32, 0);
+        put_run_pairs(panel + (sb * 8 + b) * 128, r, src + 16, b);
     for (size_t j = 0; j < 16; j++)
         panel[parts.scales + (sb * 16 + j) * ROWS + r] = src[j];
     memcpy(panel + parts.supers + (sb * ROWS + r) * 2, src + 80, 2);
@@ -174,12 +188,9 @@ static void pack_q3_k_scales(uint8_t *dst, size_t r, const uint8_t src[12])
 static void pack_q3_k(uint8_t *panel, size_t k, size_t r, size_t sb, const uint8_t *src)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(AGLM_Q3_K, k);
-    uint8_t value[256] = {0};
-    read_bits(value, src, 2);
-    read_pairs(value, src + 32, 0);
     for (size_t b = 0; b < 8; b++) {
-        put_pairs(panel + (sb * 8 + b) * 128, r, value + b * 32, 0);
-        put_bits(panel + parts.high + (sb * 8 + b) * 64, r, value + b * 32, 2);
+        put_run_pairs(panel + (sb * 8 + b) * 128, r, src + 32, b);
+        put_run_bits(panel + parts.high + (sb * 8 + b) * 64, r, src, b);
     }
     pack_q3_k_scales(panel + parts.scales + sb * 192, r, src + 96);
     memcpy(panel + parts.supers + (sb * ROWS + r) * 2, src + 108, 2);
@@ -208,14 +219,11 @@ static void pack_q45_k(enum aglm_dtype type, uint8_t *panel, size_t k, size_t r,
                        const uint8_t *src)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
-    uint8_t value[256] = {0};
-    if (type == AGLM_Q5_K)
-        read_bits(value, src + 16, 4);
-    read_nibbles(value, src + (type == AGLM_Q5_K ? 48 : 16));
+    const uint8_t *nibbles = src + (type == AGLM_Q5_K ? 48 : 16);
     for (size_t b = 0; b < 8; b++) {
-        put_nibbles(panel + (sb * 8 + b) * 256, r, value + b * 32);
+        put_run_nibbles(panel + (sb * 8 + b) * 256, r, nibbles + b / 2 * 32, b % 2 * 4);
         if (type == AGLM_Q5_K)
-            put_bits(panel + parts.high + (sb * 8 + b) * 64, r, value + b * 32, 4);
+            put_run_bits(panel + parts.high + (sb * 8 + b) * 64, r, src + 16, b);
     }
     pack_q4_k_scales(panel + parts.scales + sb * 192, r, src + 4);
     memcpy(panel + parts.supers + (sb * ROWS + r) * 2, src, 2);
@@ -225,12 +233,10 @@ static void pack_q45_k(enum aglm_dtype type, uint8_t *panel, size_t k, size_t r,
 static void pack_q6_k(uint8_t *panel, size_t k, size_t r, size_t sb, const uint8_t *src)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(AGLM_Q6_K, k);
-    uint8_t value[256] = {0};
-    read_nibbles_by_64(value, src);
-    read_pairs(value, src + 128, 4);
     for (size_t b = 0; b < 8; b++) {
-        put_nibbles(panel + (sb * 8 + b) * 256, r, value + b * 32);
-        put_pairs(panel + parts.high + (sb * 8 + b) * 128, r, value + b * 32, 4);
+        put_run_nibbles(panel + (sb * 8 + b) * 256, r, src + b / 4 * 64 + b % 2 * 32,
+                        b / 2 % 2 * 4);
+        put_run_pairs(panel + parts.high + (sb * 8 + b) * 128, r, src + 128, b);
     }
     for (size_t j = 0; j < 16; j++)
         panel[parts.scales + (sb * 16 + j) * ROWS + r] = src[192 + j];
