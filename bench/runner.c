@@ -12,6 +12,7 @@
 #include "bench/cpumask.h"
 #include "bench/measure.h"
 #include "bench/prng.h"
+#include "bench/requantize.h"
 #include "bench/uuid.h"
 #include "bench/verdict.h"
 #include "engine/session.h"
@@ -36,8 +37,7 @@ struct variant_state {
 
 struct test_state {
     struct aglm_record record;
-    int32_t *tokens; /* of a suite's prompt, [positions]; else NULL */
-    char prompt_digest[AGLM_SUITE_DIGEST_SIZE], text_digest[AGLM_SUITE_DIGEST_SIZE];
+    struct aglm_suite_prompt prompt; /* ids is NULL where the test has none */
     bool started, warmed, failed, skipped;
 };
 
@@ -91,12 +91,6 @@ static void close_session(struct runner *r)
 
 static void close_variant(struct runner *r, size_t v)
 {
-    for (size_t i = 0; i < r->setup->plan->n_tests; i++) {
-        if (test_at(r, i)->variant == v) {
-            free(r->tests[i].tokens);
-            r->tests[i].tokens = NULL;
-        }
-    }
     aglm_model_close(&r->variants[v].model);
     free(r->variants[v].tokens);
     r->variants[v].tokens = NULL;
@@ -163,8 +157,8 @@ static int make_tokens(struct runner *r, size_t v, struct aglm_err *err)
 
 static const int32_t *tokens_of(const struct runner *r, size_t i)
 {
-    return r->tests[i].tokens != NULL ? r->tests[i].tokens
-                                      : r->variants[test_at(r, i)->variant].tokens;
+    const int32_t *ids = r->tests[i].prompt.ids;
+    return ids != NULL ? ids : r->variants[test_at(r, i)->variant].tokens;
 }
 
 /* Whether test i has more positions than its model; such a prompt of a suite is skipped and said
@@ -175,31 +169,18 @@ static bool too_long(const struct runner *r, size_t i)
     return positions(test) > aglm_model_info(r->variants[test->variant].model)->n_ctx_train;
 }
 
-/* Token ids of the suite's prompts of variant v, and their digests. */
+/* The token ids of the suite's prompts; they stay until the end. */
 static int make_prompts(struct runner *r, size_t v, struct aglm_err *err)
 {
-    for (size_t i = 0; i < r->setup->plan->n_tests; i++) {
+    int rc = 0;
+    for (size_t i = 0; i < r->setup->plan->n_tests && rc == 0; i++) {
         const struct aglm_test *test = test_at(r, i);
-        struct test_state *state = &r->tests[i];
-        bool from_text = false;
-        if (test->variant != v || test->prompt == NULL || too_long(r, i)) {
-            continue;
+        if (test->variant == v && test->prompt != NULL && !too_long(r, i)) {
+            rc = aglm_suite_prompt_make(&r->tests[i].prompt, test->prompt, r->variants[v].model,
+                                        r->setup->options->seed, err);
         }
-        state->tokens = calloc((size_t)positions(test), sizeof(*state->tokens));
-        int rc = state->tokens == NULL
-                     ? aglm_err_set(err, -ENOMEM, "%s: no room for its token ids", test->prompt->id)
-                     : aglm_suite_prompt(state->tokens, test->prompt, r->variants[v].model,
-                                         r->setup->options->seed, &from_text, err);
-        if (rc == 0 && from_text) {
-            rc = aglm_suite_text_digest(test->prompt, state->text_digest, err);
-        }
-        if (rc < 0) {
-            return rc;
-        }
-        aglm_suite_ids_digest(state->tokens, (size_t)test->n_depth + test->n_prompt,
-                              state->prompt_digest);
     }
-    return 0;
+    return rc;
 }
 
 static unsigned most_threads(const struct aglm_plan *plan, size_t v)
@@ -217,17 +198,16 @@ static void open_variant(struct runner *r, size_t v)
 {
     const struct aglm_variant *variant = &r->setup->plan->variants[v];
     struct aglm_err err = {0};
-    struct aglm_model_options options = {
-        .path = r->setup->paths[variant->model_index],
-        .backend = variant->backend,
-        .isa = variant->isa,
-        .quantize = strcmp(variant->quantize, "none") == 0 ? NULL : variant->quantize,
-        .n_load_threads = most_threads(r->setup->plan, v),
-        .n_ctx_override = (uint32_t)r->setup->options->override_ctx,
-        .cancelled = r->setup->cancelled,
-        .cancelled_ctx = r->setup->ctx};
+    struct aglm_model_options options = {.path = r->setup->paths[variant->model_index],
+                                         .backend = variant->backend,
+                                         .isa = variant->isa,
+                                         .n_load_threads = most_threads(r->setup->plan, v),
+                                         .n_ctx_override =
+                                             (uint32_t)r->setup->options->override_ctx,
+                                         .cancelled = r->setup->cancelled,
+                                         .cancelled_ctx = r->setup->ctx};
     tell(r, AGLM_RUN_LOADING, v, 0, 0, 0);
-    int rc = aglm_model_open(&r->variants[v].model, &options, &err);
+    int rc = aglm_requantize_open(&r->variants[v].model, &options, variant->quantize, &err);
     if (rc == 0) {
         rc = make_tokens(r, v, &err);
     }
@@ -348,8 +328,9 @@ static int start_record(struct runner *r, size_t i, struct aglm_err *err)
     rec->started_ms = aglm_clock_wall_ms();
     if (test->prompt != NULL) {
         snprintf(rec->suite, sizeof(rec->suite), "%s", AGLM_SUITE_STANDARD);
-        snprintf(rec->prompt_digest, sizeof(rec->prompt_digest), "%s", r->tests[i].prompt_digest);
-        snprintf(rec->text_digest, sizeof(rec->text_digest), "%s", r->tests[i].text_digest);
+        snprintf(rec->prompt_digest, sizeof(rec->prompt_digest), "%s",
+                 r->tests[i].prompt.ids_digest);
+        snprintf(rec->text_digest, sizeof(rec->text_digest), "%s", r->tests[i].prompt.text_digest);
     }
     aglm_test_name(test, rec->test, sizeof(rec->test));
     snprintf(rec->model_path, sizeof(rec->model_path), "%s", r->setup->paths[variant->model_index]);
@@ -365,7 +346,7 @@ static int start_record(struct runner *r, size_t i, struct aglm_err *err)
     snprintf(rec->backend, sizeof(rec->backend), "%s", variant->backend);
     snprintf(rec->isa, sizeof(rec->isa), "%s", info->isa);
     snprintf(rec->cpu_mask, sizeof(rec->cpu_mask), "%s", test->cpu_mask);
-    snprintf(rec->requantize, sizeof(rec->requantize), "%s", variant->quantize);
+    aglm_requantize_label(rec->requantize, variant->quantize);
     snprintf(rec->type_k, sizeof(rec->type_k), "%s", test->type_k);
     snprintf(rec->type_v, sizeof(rec->type_v), "%s", test->type_v);
     rec->n_threads = test->n_threads;
@@ -429,6 +410,7 @@ static int measure(struct runner *r, size_t i, struct aglm_err *err)
 {
     struct test_state *test = &r->tests[i];
     size_t v = test_at(r, i)->variant;
+    uint32_t n_vocab = aglm_model_info(r->variants[v].model)->n_vocab;
     uint64_t start = aglm_clock_ns();
     bool opened = false;
     struct aglm_sample sample;
@@ -447,13 +429,12 @@ static int measure(struct runner *r, size_t i, struct aglm_err *err)
         return rc;
     }
     tell(r, AGLM_RUN_MEASURE, v, i, test->record.n_samples + 1, 0);
-    rc = aglm_measure_once(
-        &sample, r->session, tokens_of(r, i), test_at(r, i),
-        test_at(r, i)->prompt != NULL ? aglm_model_info(r->variants[v].model)->n_vocab : 0, err);
+    rc = aglm_measure_once(&sample, r->session, tokens_of(r, i), test_at(r, i),
+                           test_at(r, i)->prompt != NULL ? n_vocab : 0, err);
     if (rc < 0) {
         return rc;
     }
-    if (!logits_finite(r->session, aglm_model_info(r->variants[v].model)->n_vocab)) {
+    if (!logits_finite(r->session, n_vocab)) {
         free(sample.token_ns);
         return aglm_err_set(err, -EDOM, "its logits are NaN or infinite: the weights are damaged");
     }
@@ -597,7 +578,7 @@ int aglm_run(struct aglm_run_result *out, const struct aglm_run_setup *setup, st
     result = (struct aglm_run_result){0};
 out:
     for (size_t i = 0; r.tests != NULL && i < n; i++) {
-        free(r.tests[i].tokens);
+        aglm_suite_prompt_finish(&r.tests[i].prompt);
         aglm_record_finish(&r.tests[i].record);
     }
     free(r.variants);

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,7 +132,7 @@ int aglm_suite_text_digest(const struct aglm_suite_entry *entry,
     return 0;
 }
 
-void aglm_suite_ids_digest(const int32_t *ids, size_t n, char digest[AGLM_SUITE_DIGEST_SIZE])
+static void digest_ids(const int32_t *ids, size_t n, char digest[AGLM_SUITE_DIGEST_SIZE])
 {
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "ids are hashed as they lie in memory: little-endian only"
@@ -169,7 +170,8 @@ static char *user_message(const struct parts *p, size_t repeats)
     if (text == NULL) {
         return NULL;
     }
-    at += sprintf(at, "%.*s\n", (int)p->user.size, p->user.at);
+    text[0] = '\0';
+    at += p->user.size > 0 ? sprintf(at, "%.*s\n", (int)p->user.size, p->user.at) : 0;
     for (size_t i = 1; i <= repeats; i++) {
         at += i > 1 ? sprintf(at, "\n\n[%zu]\n", i) : 0;
         at += sprintf(at, "%.*s", (int)p->filler.size, p->filler.at);
@@ -193,7 +195,7 @@ static int encode_whole(const struct language *l, const struct parts *p, const c
 }
 
 /* How many ids at the end of whole are the question and the template's end: those that a prompt of
- * the question alone ends in too. */
+ * the question alone ends in too, and the one before, which holds the newline in front. */
 static int count_tail(const struct language *l, const struct parts *p,
                       const struct aglm_tokens *whole, size_t *tail, struct aglm_err *err)
 {
@@ -207,7 +209,7 @@ static int count_tail(const struct language *l, const struct parts *p,
            ids.ids[ids.n - 1 - n] == whole->ids[whole->n - 1 - n]) {
         n++;
     }
-    *tail = n;
+    *tail = n < whole->n ? n + 1 : n;
     aglm_tokens_finish(&ids);
     free(user);
     return rc;
@@ -267,19 +269,25 @@ static int from_text(int32_t *ids, const struct aglm_suite_entry *entry, const s
     return rc;
 }
 
-int aglm_suite_prompt(int32_t *ids, const struct aglm_suite_entry *entry, struct aglm_model *model,
-                      uint64_t seed, bool *has_text, struct aglm_err *err)
+static void fill_random(int32_t *ids, size_t n, uint32_t n_vocab, uint64_t seed)
+{
+    struct aglm_prng prng;
+    aglm_prng_init(&prng, seed, 0);
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = (int32_t)aglm_prng_below(&prng, n_vocab);
+    }
+}
+
+/* Fills ids: [n_cached + n_prompt]. */
+static int fill(int32_t *ids, const struct aglm_suite_entry *entry, struct aglm_model *model,
+                uint64_t seed, bool *has_text, struct aglm_err *err)
 {
     uint32_t n_vocab = aglm_model_info(model)->n_vocab;
     struct language l = {0};
     int rc = aglm_model_tokenizer(model, &l.tokenizer, err);
+    *has_text = rc == 0;
     if (rc == -ENOENT) {
-        struct aglm_prng prng;
-        aglm_prng_init(&prng, seed, 0);
-        for (size_t i = 0; i < (size_t)entry->n_cached + entry->n_prompt; i++) {
-            ids[i] = (int32_t)aglm_prng_below(&prng, n_vocab);
-        }
-        *has_text = false;
+        fill_random(ids, (size_t)entry->n_cached + entry->n_prompt, n_vocab, seed);
         return 0;
     }
     if (rc == 0) {
@@ -287,9 +295,32 @@ int aglm_suite_prompt(int32_t *ids, const struct aglm_suite_entry *entry, struct
         l.plain = rc == -ENOENT || rc == -ENOTSUP; /* lengths are the same, only the frame lacks */
         rc = l.plain ? 0 : rc;
     }
-    rc = rc == 0 ? from_text(ids, entry, &l, n_vocab, seed, err) : rc;
-    if (rc == 0) {
-        *has_text = true;
+    return rc == 0 ? from_text(ids, entry, &l, n_vocab, seed, err) : rc;
+}
+
+int aglm_suite_prompt_make(struct aglm_suite_prompt *out, const struct aglm_suite_entry *entry,
+                           struct aglm_model *model, uint64_t seed, struct aglm_err *err)
+{
+    size_t n = (size_t)entry->n_cached + entry->n_prompt;
+    struct aglm_suite_prompt made = {.ids = calloc(n + entry->n_gen, sizeof(*made.ids))};
+    bool has_text = false;
+    int rc = made.ids == NULL
+                 ? aglm_err_set(err, -ENOMEM, "%s: no room for its token ids", entry->id)
+                 : fill(made.ids, entry, model, seed, &has_text, err);
+    if (rc == 0 && has_text) {
+        rc = aglm_suite_text_digest(entry, made.text_digest, err);
     }
-    return rc;
+    if (rc < 0) {
+        aglm_suite_prompt_finish(&made);
+        return rc;
+    }
+    digest_ids(made.ids, n, made.ids_digest);
+    *out = made;
+    return 0;
+}
+
+void aglm_suite_prompt_finish(struct aglm_suite_prompt *prompt)
+{
+    free(prompt->ids);
+    *prompt = (struct aglm_suite_prompt){0};
 }

@@ -14,7 +14,6 @@
 #include "engine/session.h"
 #include "probes/err.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,13 +36,19 @@ const struct aglm_suite_entry *aglm_suite_find(const char *id);
 int aglm_suite_text_digest(const struct aglm_suite_entry *entry,
                            char digest[AGLM_SUITE_DIGEST_SIZE], struct aglm_err *err);
 
-/* xxh3-128 of n ids as little-endian 32-bit numbers, in hexadecimal. */
-void aglm_suite_ids_digest(const int32_t *ids, size_t n, char digest[AGLM_SUITE_DIGEST_SIZE]);
+/* A prompt ready to run. */
+struct aglm_suite_prompt {
+    int32_t *ids; /* [n_cached + n_prompt + n_gen], zeroes where tokens are to be generated */
+    char ids_digest[AGLM_SUITE_DIGEST_SIZE];  /* of the first n_cached + n_prompt, as little-endian
+                                                 32-bit numbers */
+    char text_digest[AGLM_SUITE_DIGEST_SIZE]; /* "" where the model has no tokenizer and the ids are
+                                                 random */
+};
 
-/* Fills ids: [n_cached + n_prompt]. *from_text is false where the model has no tokenizer and the
- * ids are random (seed). Errors are those of the tokenizer and the template; an entry whose
- * beginning and question alone are longer than wanted is cut all the same. */
-int aglm_suite_prompt(int32_t *ids, const struct aglm_suite_entry *entry, struct aglm_model *model,
-                      uint64_t seed, bool *from_text, struct aglm_err *err);
+/* seed: of random ids. Errors are those of the tokenizer and the template; an entry whose beginning
+ * and question alone are longer than wanted is cut all the same. */
+int aglm_suite_prompt_make(struct aglm_suite_prompt *out, const struct aglm_suite_entry *entry,
+                           struct aglm_model *model, uint64_t seed, struct aglm_err *err);
+void aglm_suite_prompt_finish(struct aglm_suite_prompt *prompt);
 
 #endif

@@ -271,6 +271,37 @@ static void put_names(struct aglm_text *out, const struct aglm_dataset *set, siz
     }
 }
 
+/* What was measured: a run has a suite's prompts or tests of given lengths, not both. */
+static void put_tests(struct aglm_text *out, const struct aglm_dataset *set, size_t first)
+{
+    const struct aglm_record *r = &set->rows[first].rec;
+    if (r->prompt_digest[0]) {
+        aglm_text_raw(out, " --suite standard");
+        for (size_t i = first; i < set->n_rows; i++) {
+            bool known = false;
+            for (size_t j = first; j < i; j++)
+                known = known || strcmp(set->rows[j].rec.test, set->rows[i].rec.test) == 0;
+            if (known)
+                continue;
+            aglm_text_raw(out, i == first ? ":" : ",");
+            put_shell(out, set->rows[i].rec.test);
+        }
+        return;
+    }
+    put_list(out, set, first, "-p", prompt_of, false);
+    put_list(out, set, first, "-n", gen_of, false);
+    for (size_t i = first; i < set->n_rows; i++) {
+        const struct aglm_row *row = &set->rows[i];
+        bool known = !row->rec.n_prompt || !row->rec.n_gen;
+        for (size_t j = first; j < i; j++)
+            known = known || (set->rows[j].rec.n_prompt == row->rec.n_prompt &&
+                              set->rows[j].rec.n_gen == row->rec.n_gen);
+        if (!known)
+            aglm_text_fmt(out, " -pg %u,%u", row->rec.n_prompt, row->rec.n_gen);
+    }
+    put_list(out, set, first, "-d", depth_of, true);
+}
+
 static void put_command(struct aglm_text *out, const struct aglm_dataset *set, size_t first)
 {
     const struct aglm_record *r = &set->rows[set->n_rows - 1].rec;
@@ -287,19 +318,8 @@ static void put_command(struct aglm_text *out, const struct aglm_dataset *set, s
         aglm_text_raw(out, " -m ");
         put_shell(out, last);
     }
-    put_list(out, set, first, "-p", prompt_of, false);
-    put_list(out, set, first, "-n", gen_of, false);
-    for (size_t i = first; i < set->n_rows; i++) {
-        const struct aglm_row *row = &set->rows[i];
-        bool known = !row->rec.n_prompt || !row->rec.n_gen;
-        for (size_t j = first; j < i; j++)
-            known = known || (set->rows[j].rec.n_prompt == row->rec.n_prompt &&
-                              set->rows[j].rec.n_gen == row->rec.n_gen);
-        if (!known)
-            aglm_text_fmt(out, " -pg %u,%u", row->rec.n_prompt, row->rec.n_gen);
-    }
+    put_tests(out, set, first);
     put_names(out, set, first, "-q", requantize_of, "none");
-    put_list(out, set, first, "-d", depth_of, true);
     put_names(out, set, first, "-ctk", type_k_of, "f16");
     put_names(out, set, first, "-ctv", type_v_of, "f16");
     put_list(out, set, first, "-t", threads_of, false);

@@ -28,13 +28,14 @@ int aglm_model_open(struct aglm_model **out, const struct aglm_model_options *op
     if (model == NULL) {
         return aglm_err_set(err, -ENOMEM, "out of memory");
     }
-    model->info = (struct aglm_model_info){.isa = "c",
-                                           .n_params = 1000,
-                                           .size_bytes = 4000,
-                                           .bytes_per_token = 4000,
-                                           .load_ns = 77,
-                                           .n_vocab = FAKE_VOCAB,
-                                           .n_ctx_train = FAKE_CTX_TRAIN};
+    model->info = (struct aglm_model_info){
+        .isa = "c",
+        .n_params = 1000,
+        .size_bytes = 4000,
+        .bytes_per_token = 4000,
+        .load_ns = 77,
+        .n_vocab = FAKE_VOCAB,
+        .n_ctx_train = fake_engine.n_ctx_train > 0 ? fake_engine.n_ctx_train : FAKE_CTX_TRAIN};
     snprintf(model->info.name, sizeof(model->info.name), "%s", options->path);
     snprintf(model->info.quantization, sizeof(model->info.quantization), "%s",
              options->quantize != NULL ? options->quantize : "F32");
@@ -64,12 +65,16 @@ const struct aglm_model_info *aglm_model_info(const struct aglm_model *model)
 int aglm_model_tokenizer(struct aglm_model *model, const struct aglm_tokenizer **out,
                          struct aglm_err *err)
 {
-    return aglm_err_set(err, -ENOENT, "%s: has no tokenizer", model->info.name);
+    if (fake_engine.tokenizer == NULL) {
+        return aglm_err_set(err, -ENOENT, "%s: has no tokenizer", model->info.name);
+    }
+    *out = fake_engine.tokenizer;
+    return 0;
 }
 
 const struct aglm_gguf *aglm_model_file(const struct aglm_model *model)
 {
-    return NULL;
+    return fake_engine.file;
 }
 
 int aglm_session_open(struct aglm_session **out, struct aglm_model *model,

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FAKE_VOCAB 50
+#define FAKE_VOCAB 300
 #define FAKE_CTX_TRAIN 100
 
 struct fake_engine {
@@ -21,6 +21,9 @@ struct fake_engine {
     unsigned fail_at_call;   /* only this call says -ENOMEM; 0: none */
     const char *missing;     /* a path that cannot be opened */
     const char *affinity;
+    uint32_t n_ctx_train;                   /* 0: FAKE_CTX_TRAIN */
+    const struct aglm_tokenizer *tokenizer; /* of all models; NULL: they have none */
+    const struct aglm_gguf *file;
     size_t n_ctx;  /* of the session opened last */
     bool bad_call; /* a token outside the vocabulary or a context overrun was asked for */
 };

@@ -9,6 +9,7 @@ Suite *aglm_suite_matrix(void);
 Suite *aglm_suite_options(void);
 Suite *aglm_suite_output(void);
 Suite *aglm_suite_progress(void);
+Suite *aglm_suite_prompts(void);
 Suite *aglm_suite_ranges(void);
 Suite *aglm_suite_record(void);
 Suite *aglm_suite_results(void);
