@@ -7,6 +7,7 @@
  */
 #include "bench/cmd_eval.h"
 #include "bench/commands.h"
+#include "bench/requantize.h"
 #include "engine/synth.h"
 
 #include <cjson/cJSON.h>
@@ -50,15 +51,13 @@ int aglm_eval_open(struct aglm_model **out, const struct aglm_eval_command *comm
     int rc = aglm_synth_resolve(model, &synth, path, path_size, err);
     if (rc)
         return rc;
-    const struct aglm_model_options options = {
-        .path = path,
-        .backend = command->backend,
-        .isa = command->isa,
-        .quantize = quantize && strcmp(quantize, "none") != 0 ? quantize : NULL,
-        .n_load_threads = command->threads,
-        .n_ctx_override = command->ctx_override,
-        .cancelled = aglm_eval_cancelled};
-    return aglm_model_open(out, &options, err);
+    const struct aglm_model_options options = {.path = path,
+                                               .backend = command->backend,
+                                               .isa = command->isa,
+                                               .n_load_threads = command->threads,
+                                               .n_ctx_override = command->ctx_override,
+                                               .cancelled = aglm_eval_cancelled};
+    return aglm_requantize_open(out, &options, quantize, err);
 }
 
 /* Whether b (NULL: no) is another name of the file a. */

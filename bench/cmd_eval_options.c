@@ -3,6 +3,7 @@
  */
 #include "bench/cmd_eval.h"
 #include "bench/escape.h"
+#include "bench/requantize.h"
 #include "probes/topology.h"
 
 #include <errno.h>
@@ -75,7 +76,7 @@ void aglm_eval_complain(const char *msg)
 
 static int usage(const char *message, const char *value)
 {
-    char line[300];
+    char line[700];
     snprintf(line, sizeof(line), "%s%s%.80s; see aglm-bench eval --help", message,
              value ? ": " : "", value ? value : "");
     aglm_eval_complain(line);
@@ -121,12 +122,9 @@ static int parse_tokens(struct aglm_eval_command *c)
 
 static int weights_type(const char *option, const char *text, const char **out)
 {
-    char message[100];
-    if (strcmp(text, "none") != 0 && !aglm_dtype_by_name(text)) {
-        snprintf(message, sizeof(message), "%s: must be none or a type of weights, such as q4_0",
-                 option);
-        return usage(message, text);
-    }
+    struct aglm_err err = {0};
+    if (aglm_requantize_check(option, text, &err))
+        return usage(err.msg, NULL);
     *out = text;
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "bench/cmd_generate.h"
 #include "bench/commands.h"
 #include "bench/generate.h"
+#include "bench/requantize.h"
 #include "engine/session.h"
 #include "engine/text/template.h"
 #include "probes/clock.h"
@@ -133,7 +134,6 @@ static int open_model(struct aglm_generate_command *c, struct aglm_err *err)
     const struct aglm_model_options options = {.path = c->model,
                                                .backend = c->backend,
                                                .isa = c->isa,
-                                               .quantize = c->quantize,
                                                .n_load_threads = (unsigned)c->n_threads,
                                                .n_ctx_override = (uint32_t)c->n_ctx_override,
                                                .cancelled = cancelled};
@@ -143,7 +143,7 @@ static int open_model(struct aglm_generate_command *c, struct aglm_err *err)
     if (strncmp(c->model, "preset:", 7) == 0) {
         return aglm_err_set(err, -ENOENT, "%s: a preset %s", c->model, none);
     }
-    int rc = aglm_model_open(&c->loaded, &options, err);
+    int rc = aglm_requantize_open(&c->loaded, &options, c->quantize, err);
     if (rc < 0) {
         return rc;
     }

@@ -7,7 +7,7 @@
 
 #include "bench/cpumask.h"
 #include "bench/options_foreign.h"
-#include "engine/quant/mix.h"
+#include "bench/requantize.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -65,16 +65,6 @@ static int add_strings(struct aglm_str_list *list, const char *option, const cha
     }
 }
 
-static int check_quantize(const char *option, const char *item, struct aglm_err *err)
-{
-    if (strcmp(item, "none") == 0 || strcmp(item, "int8") == 0 ||
-        aglm_quantize_mode_find(item) != NULL) {
-        return 0;
-    }
-    return aglm_err_set(err, -EINVAL, "%s: '%.40s' is no type of weights: give none, int8, %s",
-                        option, item, aglm_quantize_mode_names());
-}
-
 static int check_backend(const char *option, const char *item, struct aglm_err *err)
 {
     if (strcmp(item, "cpu") == 0 || strcmp(item, "null") == 0) {
@@ -128,7 +118,7 @@ static int set_model(struct aglm_options *o, const char *option, const char *v,
 static int set_quantize(struct aglm_options *o, const char *option, const char *v,
                         struct aglm_err *err)
 {
-    return add_strings(&o->quantize, option, v, check_quantize, err);
+    return add_strings(&o->quantize, option, v, aglm_requantize_check, err);
 }
 
 static int set_backend(struct aglm_options *o, const char *option, const char *v,

@@ -4,6 +4,7 @@
 #include "engine/quant/mix.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,39 +25,41 @@ int aglm_requantize_check(const char *option, const char *value, struct aglm_err
                         option, value, aglm_quantize_mode_names());
 }
 
-int aglm_requantize_open(struct aglm_requantize *out, const char *value, struct aglm_err *err)
+static bool is_file(const char *value)
 {
-    *out = (struct aglm_requantize){.quantize = value};
-    snprintf(out->label, sizeof(out->label), "%s", value);
-    if (strcmp(value, "none") == 0)
-        out->quantize = NULL;
-    if (strncmp(value, FILE_PREFIX, PREFIX_LENGTH) != 0)
-        return 0;
-    int rc = aglm_calibration_read(&out->calibration, value + PREFIX_LENGTH, err);
+    return strncmp(value, FILE_PREFIX, PREFIX_LENGTH) == 0;
+}
+
+int aglm_requantize_open(struct aglm_model **out, const struct aglm_model_options *options,
+                         const char *value, struct aglm_err *err)
+{
+    struct aglm_model_options o = *options;
+    struct aglm_calibration scales = {0};
+    struct aglm_model *model = NULL;
+    o.quantize = value && strcmp(value, "none") != 0 ? value : NULL;
+    if (!value || !is_file(value))
+        return aglm_model_open(out, &o, err);
+    int rc = aglm_calibration_read(&scales, value + PREFIX_LENGTH, err);
     if (rc)
         return rc;
-    out->quantize = "int8";
-    out->how = (struct aglm_int8_options){.scales = out->calibration.scales,
-                                          .n_sites = out->calibration.n_sites};
-    out->int8 = &out->how;
-    /* "percentile 99.99" is cut to what a record holds. */
-    snprintf(out->label, sizeof(out->label), "int8 %.10s", out->calibration.method);
-    return 0;
+    const struct aglm_int8_options how = {.scales = scales.scales, .n_sites = scales.n_sites};
+    o.quantize = "int8";
+    o.int8 = &how;
+    rc = aglm_model_open(&model, &o, err);
+    if (!rc && strcmp(scales.model_digest, aglm_model_info(model)->digest) != 0)
+        rc = aglm_err_set(err, -EINVAL,
+                          "%s: %s was calibrated for another model; run aglm-bench calibrate with "
+                          "this one",
+                          o.path, value + PREFIX_LENGTH);
+    if (rc)
+        aglm_model_close(&model);
+    else
+        *out = model;
+    aglm_calibration_finish(&scales);
+    return rc;
 }
 
-int aglm_requantize_verify(const struct aglm_requantize *r, const struct aglm_model_info *info,
-                           const char *path, struct aglm_err *err)
+void aglm_requantize_label(char label[16], const char *value)
 {
-    if (!r->int8 || strcmp(r->calibration.model_digest, info->digest) == 0)
-        return 0;
-    return aglm_err_set(err, -EINVAL,
-                        "%s: the calibration was made for another model; run aglm-bench calibrate "
-                        "with this one",
-                        path);
-}
-
-void aglm_requantize_finish(struct aglm_requantize *r)
-{
-    aglm_calibration_finish(&r->calibration);
-    *r = (struct aglm_requantize){0};
+    snprintf(label, 16, "%.15s", is_file(value) ? "int8 calibrated" : value);
 }

@@ -14,20 +14,13 @@
 /* 0, or -EINVAL with what may be given; option: "-q". FILE is not opened. */
 int aglm_requantize_check(const char *option, const char *value, struct aglm_err *err);
 
-struct aglm_requantize {
-    const char *quantize; /* for aglm_model_options: NULL, "int8" or the type */
-    const struct aglm_int8_options *int8;
-    struct aglm_int8_options how;
-    struct aglm_calibration calibration;
-    char label[16]; /* for records: "none", "q4_k_m", "int8", "int8 kl" */
-};
+/* Opens a model with its weights as value says (NULL: as in the file); options->quantize and int8
+ * are taken from it. Errors as aglm_model_open, and: FILE cannot be read or is no calibration; its
+ * scales are another model's. */
+int aglm_requantize_open(struct aglm_model **out, const struct aglm_model_options *options,
+                         const char *value, struct aglm_err *err);
 
-/* Reads FILE if there is one. value must outlive *out, which must stay where it is until the model
- * is open; then _finish. */
-int aglm_requantize_open(struct aglm_requantize *out, const char *value, struct aglm_err *err);
-/* -EINVAL: the scales are another model's. */
-int aglm_requantize_verify(const struct aglm_requantize *r, const struct aglm_model_info *info,
-                           const char *path, struct aglm_err *err);
-void aglm_requantize_finish(struct aglm_requantize *r);
+/* What records and tables call it: the value, or "int8 calibrated" for int8:FILE. */
+void aglm_requantize_label(char label[16], const char *value);
 
 #endif
