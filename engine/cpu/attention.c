@@ -57,40 +57,54 @@ static void position(const struct aglm_cpu_run *r, uint32_t layer, size_t t)
                        s->type_v);
 }
 
-/* One token, the query heads that share key/value head h: all positions up to its own, or the
- * window's. */
-static void attend(const struct aglm_cpu_run *r, uint32_t layer, size_t t, size_t h)
+/* Query rows of a task: more tokens share each key and value, fewer leave more tasks to deal out.
+ */
+enum { TASK_ROWS = 64 };
+
+/* Tokens first … first + n - 1 of the batch, the query heads that share key/value head h: all
+ * positions up to each token's own, or the window's. */
+static void attend(const struct aglm_cpu_run *r, uint32_t layer, size_t first, size_t n, size_t h)
 {
     const struct aglm_cpu_state *s = r->s;
     const struct aglm_hparams *hp = &s->model->hp;
     const size_t dim = hp->head_dim, group = hp->n_heads / hp->n_kv_heads;
-    size_t n = s->pos + t + 1, first = 0;
-    if (aglm_layer_is_local(hp, layer) && n > hp->n_window)
-        first = n - hp->n_window;
     const struct aglm_attend a = {
-        .out = s->att + (t * hp->n_heads + h * group) * dim,
-        .q = s->qkv + t * s->ld_qkv + h * group * dim,
-        .k = cache_at(s, s->k_cache, layer, h, s->row_k) + first * s->row_k,
-        .v = cache_at(s, s->v_cache, layer, h, s->row_v) + first * s->row_v,
-        .scores = s->scores + r->ith * s->scores_len,
+        .out = s->att + (first * hp->n_heads + h * group) * dim,
+        .q = s->qkv + first * s->ld_qkv + h * group * dim,
+        .k = cache_at(s, s->k_cache, layer, h, s->row_k),
+        .v = cache_at(s, s->v_cache, layer, h, s->row_v),
+        .n_tokens = n,
         .n_q = group,
         .head_dim = dim,
-        .n_pos = n - first,
+        .n_pos = s->pos + first + 1,
+        .window = aglm_layer_is_local(hp, layer) ? hp->n_window : 0,
+        .ld_q = s->ld_qkv,
+        .ld_out = hp->n_heads * dim,
         .type_k = s->type_k,
         .type_v = s->type_v,
     };
     r->k->attend(&a);
 }
 
+/* Runs of tokens by key/value head, the longest rows of keys first. */
+static void attend_all(const struct aglm_cpu_run *r, uint32_t layer)
+{
+    const struct aglm_cpu_state *s = r->s;
+    const size_t n_kv = s->model->hp.n_kv_heads, group = s->model->hp.n_heads / n_kv;
+    const size_t run = group < TASK_ROWS ? TASK_ROWS / group : 1, runs = (s->n + run - 1) / run;
+    for (size_t i; (i = aglm_pool_next(s->pool)) < runs * n_kv;) {
+        const size_t first = (runs - 1 - i / n_kv) * run;
+        attend(r, layer, first, s->n - first < run ? s->n - first : run, i % n_kv);
+    }
+}
+
 void aglm_cpu_attention(const struct aglm_cpu_run *r, uint32_t layer)
 {
     struct aglm_cpu_state *s = r->s;
-    const size_t n_kv = s->model->hp.n_kv_heads;
     for (size_t t = r->ith; t < s->n; t += r->n_threads)
         position(r, layer, t);
     aglm_cpu_done(r);
-    for (size_t i; (i = aglm_pool_next(s->pool)) < s->n * n_kv;)
-        attend(r, layer, i / n_kv, i % n_kv);
+    attend_all(r, layer);
     aglm_cpu_done(r);
     for (size_t t = r->ith; t < s->n; t += r->n_threads)
         aglm_cpu_prepare(r, &s->w->layers[layer].out, s->att, t);

@@ -36,7 +36,6 @@ static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
     s->ld_up = padded(2 * (size_t)hp->n_ff) + AGLM_PANEL_ROWS;
     s->ld_vocab = padded(hp->n_vocab);
     s->scratch_bytes = (aglm_matmul_scratch(k_max) + ALIGN - 1) / ALIGN * ALIGN;
-    s->scores_len = hp->n_heads / hp->n_kv_heads * padded(s->n_ctx + 1) + 2 * hp->head_dim;
 
     s->k_cache = take(s, &used, cache, s->row_k);
     s->v_cache = take(s, &used, cache, s->row_v);
@@ -60,7 +59,6 @@ static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
         s->acts[i].sum = take(s, &used, acts * (k_max / 16 + 1), sizeof(int16_t));
     }
     s->scratch = take(s, &used, threads * s->scratch_bytes, 1);
-    s->scores = take(s, &used, threads * s->scores_len, sizeof(float));
     return used;
 }
 

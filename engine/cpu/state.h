@@ -45,8 +45,7 @@ struct aglm_cpu_state {
 
     struct aglm_cpu_acts acts[AGLM_ACT_SETS];
     uint8_t *scratch; /* [threads, scratch_bytes] for matmul */
-    float *scores;    /* [threads, scores_len] for attention */
-    size_t scratch_bytes, scores_len;
+    size_t scratch_bytes;
 
     /* The batch in flight. */
     const int32_t *tokens; /* [n] */

@@ -84,13 +84,9 @@ static void attend_head(const struct aglm_attend *a, float *out, const float *q,
         out[i] *= inverse;
 }
 
-void aglm_attend_c(const struct aglm_attend *arg)
+void aglm_attend_c(const struct aglm_attend *a)
 {
-    struct aglm_attend here = *arg, *a = &here;
-    a->type_k = a->type_k ? a->type_k : AGLM_F16; /* until every caller says so */
-    a->type_v = a->type_v ? a->type_v : AGLM_F16;
-    const size_t n_tokens = a->n_tokens ? a->n_tokens : 1;
-    for (size_t t = 0; t < n_tokens; t++)
+    for (size_t t = 0; t < a->n_tokens; t++)
         for (size_t h = 0; h < a->n_q; h++) {
             const size_t end = a->n_pos + t;
             const size_t first = a->window && a->window < end ? end - a->window : 0;

@@ -52,12 +52,10 @@ struct aglm_attend {
     const float *q;   /* [n_tokens] [n_q, head_dim], ld_q apart, scaled by 1/sqrt(head_dim) */
     const uint8_t *k; /* [n_pos + n_tokens - 1] rows of type_k */
     const uint8_t *v; /* [n_pos + n_tokens - 1] rows of type_v */
-    float *scores;    /* not used: no kernel keeps a score matrix */
-    size_t n_q, head_dim, n_pos;
-    enum aglm_dtype type_k, type_v;
-    size_t n_tokens; /* 0 counts as 1 */
-    size_t ld_q, ld_out;
+    size_t n_tokens, n_q, head_dim, n_pos;
     size_t window; /* 0: all positions */
+    size_t ld_q, ld_out;
+    enum aglm_dtype type_k, type_v;
 };
 
 /* Bytes of one cached row of head_dim elements: F16, Q8_0 or Q4_0. */

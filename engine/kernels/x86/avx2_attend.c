@@ -273,7 +273,7 @@ static void finish(struct pass *pass)
 void aglm_attend_avx2(const struct aglm_attend *a)
 {
     struct pass pass;
-    const size_t rows = (a->n_tokens ? a->n_tokens : 1) * a->n_q;
+    const size_t rows = a->n_tokens * a->n_q;
     if (a->head_dim % 8 || a->head_dim > LONGEST) {
         aglm_attend_c(a);
         return;
