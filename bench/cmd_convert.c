@@ -24,8 +24,8 @@ static const char help[] =
     "ChatGLMForConditionalGeneration, GlmForCausalLM, Glm4ForCausalLM,\n"
     "Glm4vForConditionalGeneration (its language model), Gemma3ForCausalLM.\n"
     "\n"
-    "  -q, --quantize TYPE   of matrices: f32, f16, bf16 or q8_0 (default: bf16 where the weights\n"
-    "                        are BF16, else f16); norms and biases are f32. Further types:\n"
+    "  -q, --quantize TYPE   of matrices (default: bf16 where the weights are BF16, else f16);\n"
+    "                        norms and biases are f32. The types and mixtures are those of\n"
     "                        aglm-bench model quantize\n"
     "  --pre NAME            pre-tokenizer, when tokenizer.json's is not recognized:\n"
     "                        chatglm-bpe, glm4, llama-bpe, qwen2, smollm, gpt-2\n"
@@ -117,6 +117,9 @@ static void tell(const struct arguments *a, const struct aglm_convert_notes *n)
     if (n->n_tokens)
         fprintf(stderr, "tokenizer: %s, %zu tokens, %zu of them unused\n", n->tokenizer,
                 n->n_tokens, n->n_padded);
+    if (n->n_fallback)
+        fprintf(stderr, "%zu matrices have another type, because their rows do not fit\n",
+                n->n_fallback);
     if (n->n_dropped)
         fprintf(stderr, "left out: %zu added tokens that the embedding has no row for\n",
                 n->n_dropped);

@@ -4,6 +4,7 @@
 #include "engine/convert/target.h"
 #include "engine/convert/vocab.h"
 #include "engine/gguf.h"
+#include "engine/quant/mix.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,8 +25,9 @@ struct job {
     struct aglm_weights *weights;
     struct aglm_hf_vocab vocab;
     bool has_vocab;
-    enum aglm_dtype type;
+    const struct aglm_quantize_mode *mode;
     struct aglm_hf_plan plan;
+    size_t n_fallback; /* matrices whose rows do not fit the type they should have got */
     struct aglm_gguf_writer *writer;
     float *floats;
     uint8_t *bytes;
@@ -39,29 +41,61 @@ static int out_of_memory(const struct job *j, struct aglm_err *err)
     return aglm_err_set(err, -ENOMEM, "%s: out of memory", j->folder);
 }
 
-static int choose_type(struct job *j, struct aglm_err *err)
+static int choose_mode(struct job *j, struct aglm_err *err)
 {
-    static const enum aglm_dtype TYPES[] = {AGLM_F32, AGLM_F16, AGLM_BF16, AGLM_Q8_0};
     const char *name = j->options->type;
-    j->type = AGLM_F16;
+    enum aglm_dtype usual = AGLM_F16;
     for (size_t i = 0; !name && i < aglm_weights_count(j->weights); i++) {
         const struct aglm_safetensor *t = aglm_weights_at(j->weights, i);
         if (t->n_dims == 2 && t->dtype == AGLM_ST_BF16 && !aglm_hf_left_out(t->name))
-            j->type = AGLM_BF16;
+            usual = AGLM_BF16;
     }
-    if (!name)
+    j->mode = name ? aglm_quantize_mode_find(name) : aglm_quantize_mode_of(usual);
+    if (j->mode)
         return 0;
-    const struct aglm_dtype_info *info = aglm_dtype_by_name(name);
-    for (size_t i = 0; info && i < sizeof(TYPES) / sizeof(*TYPES); i++) {
-        if (info->type == TYPES[i]) {
-            j->type = TYPES[i];
-            return 0;
-        }
+    return aglm_err_set(err, -EINVAL, "no type \"%.40s\"; there are %s", name ? name : "f16",
+                        aglm_quantize_mode_names());
+}
+
+/* In a mixture each matrix has its own type, the same as when a finished file is quantized. */
+static int choose_types(struct job *j, struct aglm_err *err)
+{
+    const struct aglm_hf_config *c = &j->config;
+    struct aglm_quantize_shape shape = {
+        .n_layers = c->n_layers, .n_heads = c->n_heads, .n_kv_heads = c->n_kv_heads};
+    struct {
+        uint64_t ne[2];
+    } *dims = calloc(j->plan.n, sizeof(*dims));
+    struct aglm_quantize_tensor *list = calloc(j->plan.n, sizeof(*list));
+    int rc = dims && list ? 0 : out_of_memory(j, err);
+    snprintf(shape.arch, sizeof(shape.arch), "%s", c->arch->gguf);
+    for (size_t i = 0; i < j->plan.n && !rc; i++) {
+        const struct aglm_hf_plan_item *item = &j->plan.items[i];
+        dims[i].ne[0] = item->columns;
+        dims[i].ne[1] = item->rows;
+        list[i] = (struct aglm_quantize_tensor){.name = item->name,
+                                                .n_dims = item->rows == 1 ? 1 : 2,
+                                                .ne = dims[i].ne,
+                                                .type = (uint32_t)item->type};
     }
-    return aglm_err_set(err, -EINVAL,
-                        "type \"%.40s\": a conversion writes f32, f16, bf16 or q8_0; make one of "
-                        "these, then use aglm-bench model quantize",
-                        name);
+    if (!rc && aglm_quantize_choose(j->mode, &shape, list, j->plan.n) != 0)
+        rc = out_of_memory(j, err);
+    for (size_t i = 0; i < j->plan.n && !rc; i++) {
+        j->plan.items[i].type = (enum aglm_dtype)list[i].chosen;
+        j->n_fallback += list[i].fallback;
+    }
+    free(dims);
+    free(list);
+    return rc;
+}
+
+static int make_plan(struct job *j, struct aglm_err *err)
+{
+    const struct aglm_dtype_info *info = aglm_dtype_get((uint32_t)j->mode->type);
+    const bool quantized = !info || info->quantized;
+    int rc = aglm_hf_plan_make(&j->plan, &j->config, j->weights,
+                               quantized ? AGLM_F16 : j->mode->type, j->folder, err);
+    return rc || !quantized ? rc : choose_types(j, err);
 }
 
 static int read_vocab(struct job *j, struct aglm_err *err)
@@ -87,27 +121,13 @@ static int read_folder(struct job *j, struct aglm_err *err)
     if (!rc)
         rc = aglm_weights_open(&j->weights, j->folder, err);
     if (!rc)
-        rc = choose_type(j, err);
+        rc = choose_mode(j, err);
     if (!rc)
-        rc = aglm_hf_plan_make(&j->plan, &j->config, j->weights, j->type, j->folder, err);
+        rc = make_plan(j, err);
     return rc ? rc : read_vocab(j, err);
 }
 
 /* ---- metadata ---- */
-
-static uint32_t file_type(enum aglm_dtype type)
-{
-    switch (type) {
-    case AGLM_F32:
-        return 0;
-    case AGLM_Q8_0:
-        return 7;
-    case AGLM_BF16:
-        return 32;
-    default:
-        return 1;
-    }
-}
 
 struct keys {
     struct aglm_gguf_writer *writer;
@@ -171,7 +191,7 @@ static int declare(struct job *j, struct aglm_err *err)
     aglm_gguf_writer_string(j->writer, "general.architecture", k.arch);
     aglm_gguf_writer_string(j->writer, "general.type", "model");
     aglm_gguf_writer_string(j->writer, "general.name", c->name[0] ? c->name : name);
-    aglm_gguf_writer_u32(j->writer, "general.file_type", file_type(j->type));
+    aglm_gguf_writer_u32(j->writer, "general.file_type", j->mode->file_type);
     aglm_gguf_writer_u32(j->writer, "general.quantization_version", 2);
     put_u32(&k, "block_count", c->n_layers);
     put_u32(&k, "context_length", c->n_ctx);
@@ -209,8 +229,8 @@ static void to_floats(float *out, const struct aglm_safetensor *t, uint64_t firs
 static int check_values(const struct job *j, const struct aglm_hf_plan_item *item, size_t n,
                         struct aglm_err *err)
 {
-    const bool half = item->type == AGLM_F16 || item->type == AGLM_Q8_0;
-    const float limit = item->type == AGLM_F16 ? 65504.0f : 65504.0f * 127.0f;
+    const struct aglm_dtype_info *info = aglm_dtype_get((uint32_t)item->type);
+    const bool half = item->type == AGLM_F16 || info->quantized; /* with scales in 16 bits */
     float largest = 0.0f;
     for (size_t i = 0; i < n; i++) {
         float a = fabsf(j->floats[i]);
@@ -221,11 +241,10 @@ static int check_values(const struct job *j, const struct aglm_hf_plan_item *ite
                                 item->from->path, item->from->name);
         largest = a > largest ? a : largest;
     }
-    if (half && largest > limit)
+    if (half && largest > 65504.0f)
         return aglm_err_set(err, -ERANGE,
                             "%s: tensor '%s' holds %g, more than %s can; use -q bf16 or -q f32",
-                            item->from->path, item->from->name, (double)largest,
-                            item->type == AGLM_F16 ? "f16" : "q8_0");
+                            item->from->path, item->from->name, (double)largest, info->name);
     return 0;
 }
 
@@ -304,9 +323,10 @@ static void fill_notes(struct aglm_convert_notes *notes, const struct job *j)
     *notes = (struct aglm_convert_notes){.bytes = j->total,
                                          .n_tensors = j->plan.n,
                                          .n_vision = j->plan.n_vision,
-                                         .n_other = j->plan.n_other};
+                                         .n_other = j->plan.n_other,
+                                         .n_fallback = j->n_fallback};
     snprintf(notes->arch, sizeof(notes->arch), "%s", j->config.arch->gguf);
-    snprintf(notes->type, sizeof(notes->type), "%s", aglm_dtype_get((uint32_t)j->type)->name);
+    snprintf(notes->type, sizeof(notes->type), "%s", j->mode->name);
     if (!j->has_vocab)
         return;
     const bool spm = strcmp(j->vocab.model, "llama") == 0;
@@ -343,7 +363,7 @@ int aglm_convert(const char *folder, const char *path, const struct aglm_convert
         rc = declare(&j, err);
     if (!rc) {
         j.total = aglm_gguf_writer_size(j.writer);
-        rc = aglm_convert_check_space(path, j.total, err);
+        rc = aglm_gguf_writer_check_space(j.writer, err);
     }
     if (!rc)
         rc = write_data(&j, err);

@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 struct aglm_convert_options {
-    const char *type; /* of matrices: "f32", "f16", "bf16", "q8_0"; NULL: bf16 for BF16 weights,
-                         else f16. Vectors are f32. */
+    const char *type; /* of matrices, a mode of engine/quant/mix.h: "f16", "q4_k_m" …; NULL: bf16
+                         for BF16 weights, else f16. Vectors are f32. */
     const char *pre;  /* pre-tokenizer's name, or NULL: recognized */
     bool no_tokenizer;
     /* NULL, or called now and then; false stops with -ECANCELED. */
@@ -31,6 +31,7 @@ struct aglm_convert_notes {
     size_t n_tensors;   /* written */
     size_t n_vision;    /* left out: tensors of a vision part */
     size_t n_other;     /* left out: computed anew from the configuration, or a second copy */
+    size_t n_fallback;  /* matrices whose rows do not fit the type they should have got */
     size_t n_tokens;    /* 0: no tokenizer */
     size_t n_padded;    /* of them without a name */
     size_t n_dropped;   /* added tokens that the embedding has no row for */

@@ -104,7 +104,8 @@ static void plain_spaces(char *text)
 int aglm_hf_vocab_add(struct aglm_hf_vocab *v, uint64_t id, const char *text, bool special)
 {
     if (id >= v->n) {
-        v->n_dropped++;
+        if (id - v->n >= v->n_dropped) /* several files may name it */
+            v->n_dropped = (size_t)(id - v->n) + 1;
         return 0;
     }
     if (v->types[id] == AGLM_HF_TOKEN_BYTE)

@@ -43,7 +43,8 @@ struct aglm_hf_vocab {
     int32_t marks[AGLM_MARK_COUNT];
     enum aglm_maybe add_bos, add_eos, add_space_prefix;
     char *chat_template;
-    size_t n_named, n_padded, n_dropped; /* dropped: added tokens beyond the embedding */
+    size_t n_named, n_padded, n_dropped; /* dropped: ids beyond the embedding, up to the highest
+                                              that has a name */
     bool composes; /* the published tokenizer composes text (NFC), GGUF's do not */
 };
 
