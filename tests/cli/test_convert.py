@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import struct
 
 from cli import Case, main
 
@@ -29,6 +30,31 @@ def write_safetensors(path, header, data):
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     with open(path, "wb") as f:
         f.write(len(text).to_bytes(8, "little") + text + data)
+
+
+def varint(n):
+    out = b""
+    while n > 127:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+
+
+def field(number, content):
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def sentencepiece_model(tree, model_type=2):
+    """A protobuf with the pieces of a tokenizer.json; a piece's score is minus the rank of the merge that makes it."""
+    scores = {}
+    for rank, (a, b) in enumerate(tree["model"]["merges"]):
+        scores.setdefault(a + b, -float(rank))
+    kinds, out = {"<unk>": 2, "<pad>": 3, "<eos>": 3, "<bos>": 3}, b""
+    for piece in sorted(tree["model"]["vocab"], key=tree["model"]["vocab"].get):
+        kind = kinds.get(piece, 6 if piece.startswith("<0x") else 1)
+        score = struct.pack("<f", scores.get(piece, -1e6))
+        out += field(1, field(1, piece.encode()) + b"\x15" + score + b"\x18" + varint(kind))
+    return out + field(2, b"\x18" + varint(model_type)) + field(3, b"\x18\x00")
 
 
 class Convert(Case):
@@ -251,6 +277,31 @@ class Convert(Case):
         write_json(path, tree)
         self.refused(folder, "equals none of those known")
         self.assertIn("gpt2, qwen2", self.convert(folder, "--pre", "qwen2"))
+
+    def test_a_sentencepiece_model(self):
+        """tokenizer.model in place of tokenizer.json gives the same ids."""
+        folder = self.folder("gemma3")
+        self.convert(folder, out="json.gguf")
+        with open(os.path.join(folder, "tokenizer.json"), encoding="utf-8") as f:
+            tree = json.load(f)
+        path = os.path.join(folder, "tokenizer.model")
+        with open(path, "wb") as f:
+            f.write(sentencepiece_model(tree))
+        settings = os.path.join(folder, "tokenizer_config.json")
+        decoder = {str(t["id"]): {"content": t["content"], "special": t["special"]} for t in tree["added_tokens"]}
+        write_json(settings, {**read_json(settings), "added_tokens_decoder": decoder})
+        os.remove(os.path.join(folder, "tokenizer.json"))
+        self.convert(folder, out="model.gguf")
+        with open(self.path("text"), "w") as f:
+            f.write("hello the cat  and\n\n<end_of_turn> then the hat é 12")
+        ids = [self.run_it("tokenize", "-m", name, "--text-file", "text")[0] for name in ("json.gguf", "model.gguf")]
+        self.assertEqual(*ids)
+        self.assertGreater(len(ids[0].split()), 10)
+        for data, word in ((b"IQ== 0\nIg== 1\n", "no SentencePiece model"), (sentencepiece_model(tree, 1), "not BPE"),
+                           (sentencepiece_model(tree)[:-40], "no SentencePiece model, or damaged"), (b"", "no SentencePiece")):
+            with open(path, "wb") as f:
+                f.write(data)
+            self.refused(folder, "gemma3/tokenizer.model: ", word)
 
     def test_unknown_type(self):
         self.refused(self.folder(), "\"q9_9\"", more=["-q", "q9_9"])
