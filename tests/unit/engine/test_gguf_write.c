@@ -114,6 +114,49 @@ START_TEST(file_without_tensors)
 }
 END_TEST
 
+/* Keys of all kinds, copied from one file to another, are the same bytes there. */
+START_TEST(metadata_can_be_copied)
+{
+    static const uint8_t words[] = "\3\0\0\0\0\0\0\0one\0\0\0\0\0\0\0\0";
+    char copy[200];
+    struct aglm_gguf_writer *w = NULL;
+    struct aglm_gguf *second = NULL;
+    create();
+    declare(writer);
+    aglm_gguf_writer_bool(writer, "a.bool", true);
+    aglm_gguf_writer_array(writer, "a.words", AGLM_GGUF_STRING, 2, words, 19);
+    aglm_gguf_writer_array(writer, "a.nothing", AGLM_GGUF_F64, 0, words, 0);
+    ck_assert_int_eq(aglm_gguf_writer_data(writer, small, sizeof(small), &err), 0);
+    ck_assert_int_eq(aglm_gguf_writer_data(writer, large, LARGE, &err), 0);
+    ck_assert_int_eq(aglm_gguf_writer_finish(writer, &err), 0);
+    ck_assert_int_eq(aglm_gguf_open(&file, path, &err), 0);
+    snprintf(copy, sizeof(copy), "%s.copy", path);
+    ck_assert_int_eq(aglm_gguf_writer_create(&w, copy, &err), 0);
+    for (int pass = 0; pass < 2; pass++) { /* copy, then compare */
+        for (size_t i = 0; i < aglm_gguf_kv_count(file); i++) {
+            uint32_t type, same_type;
+            const void *value, *same;
+            size_t n, same_n;
+            const char *key = aglm_gguf_kv_raw(file, i, &type, &value, &n);
+            if (pass == 0) {
+                aglm_gguf_writer_raw(w, key, type, value, n);
+                continue;
+            }
+            ck_assert_str_eq(aglm_gguf_kv_raw(second, i, &same_type, &same, &same_n), key);
+            ck_assert(same_type == type && same_n == n && memcmp(same, value, n) == 0);
+        }
+        if (pass == 0) {
+            ck_assert_int_eq(aglm_gguf_writer_finish(w, &err), 0);
+            ck_assert_msg(aglm_gguf_open(&second, copy, &err) == 0, "%s", err.msg);
+        }
+    }
+    ck_assert_uint_eq(aglm_gguf_kv_count(second), 6);
+    aglm_gguf_close(&second);
+    aglm_gguf_writer_destroy(&w);
+    unlink(copy);
+}
+END_TEST
+
 START_TEST(adds_up_sizes_without_a_file)
 {
     create();
@@ -171,7 +214,7 @@ START_TEST(bad_declarations_are_reported_by_finish)
     } bad[] = {
         {"", AGLM_F32, 1, {1}},
         {"65_bytes__65_bytes__65_bytes__65_bytes__65_bytes__65_bytes__65_by", AGLM_F32, 1, {1}},
-        {"t", (enum aglm_dtype)12, 1, {256}},
+        {"t", (enum aglm_dtype)4, 1, {256}}, /* withdrawn: nobody knows its size */
         {"t", AGLM_F32, 0, {1}},
         {"t", AGLM_F32, 5, {1}},
         {"t", AGLM_F32, 2, {1, 0}},
@@ -266,6 +309,7 @@ int main(void)
     tcase_add_test(tc, round_trip);
     tcase_add_test(tc, file_without_tensors);
     tcase_add_test(tc, adds_up_sizes_without_a_file);
+    tcase_add_test(tc, metadata_can_be_copied);
     tcase_add_test(tc, unfinished_leaves_nothing);
     tcase_add_test(tc, bytes_must_be_as_declared);
     tcase_add_loop_test(tc, bad_declarations_are_reported_by_finish, 0, 9);
