@@ -40,6 +40,30 @@ static cJSON *to_json(const struct aglm_calibration *c)
     return NULL;
 }
 
+/* Opens PATH.partial; its name: [size]. */
+static int open_partial(FILE **out, char *partial, size_t size, const char *path,
+                        struct aglm_err *err)
+{
+    if (snprintf(partial, size, "%s.partial", path) >= (int)size)
+        return aglm_err_set(err, -ENAMETOOLONG, "%s: the name is too long", path);
+    *out = fopen(partial, "w");
+    if (!*out)
+        return aglm_err_set(err, -errno, "%s: cannot be written: %s", path, strerror(errno));
+    return 0;
+}
+
+int aglm_calibration_try(const char *path, struct aglm_err *err)
+{
+    char partial[4096];
+    FILE *f;
+    int rc = open_partial(&f, partial, sizeof(partial), path, err);
+    if (rc)
+        return rc;
+    fclose(f);
+    remove(partial);
+    return 0;
+}
+
 int aglm_calibration_write(const struct aglm_calibration *c, const char *path, struct aglm_err *err)
 {
     char partial[4096];
@@ -51,15 +75,9 @@ int aglm_calibration_write(const struct aglm_calibration *c, const char *path, s
         rc = aglm_err_set(err, -ENOMEM, "%s: out of memory", path);
         goto out;
     }
-    if (snprintf(partial, sizeof(partial), "%s.partial", path) >= (int)sizeof(partial)) {
-        rc = aglm_err_set(err, -ENAMETOOLONG, "%s: the name is too long", path);
+    rc = open_partial(&f, partial, sizeof(partial), path, err);
+    if (rc)
         goto out;
-    }
-    f = fopen(partial, "w");
-    if (!f) {
-        rc = aglm_err_set(err, -errno, "%s: cannot be written: %s", path, strerror(errno));
-        goto out;
-    }
     bool failed = fprintf(f, "%s\n", text) < 0;
     failed = fclose(f) != 0 || failed;
     if (failed || rename(partial, path)) {

@@ -19,6 +19,8 @@ struct aglm_calibration {
     float *scales; /* [n_sites], each finite and > 0 */
 };
 
+/* Whether PATH could be written, before the work begins. */
+int aglm_calibration_try(const char *path, struct aglm_err *err);
 /* Writes PATH anew (by way of PATH.partial). Errors name the file. */
 int aglm_calibration_write(const struct aglm_calibration *c, const char *path,
                            struct aglm_err *err);

@@ -367,7 +367,9 @@ static int run(struct command *c, struct aglm_calibration_table *table, struct a
     char *sample = NULL, *judge = NULL;
     size_t sample_size = 0, judge_size = 0;
     struct aglm_progress progress;
-    int rc = aglm_textfile_read(c->text_file, MAX_TEXT, &sample, &sample_size, err);
+    int rc = c->save ? aglm_calibration_try(c->save, err) : 0;
+    if (!rc)
+        rc = aglm_textfile_read(c->text_file, MAX_TEXT, &sample, &sample_size, err);
     if (!rc && c->judge_file)
         rc = aglm_textfile_read(c->judge_file, MAX_TEXT, &judge, &judge_size, err);
     const char *second = judge;
