@@ -9,6 +9,7 @@
 #include "bench/escape.h"
 #include "bench/progress.h"
 #include "bench/stats.h"
+#include "bench/textfile.h"
 #include "probes/clock.h"
 
 #include <cjson/cJSON.h>
@@ -41,40 +42,6 @@ struct text_eval {
 struct kl_quantiles {
     double median, p99, max;
 };
-
-static int read_text(const char *name, char **out, size_t *size, struct aglm_err *err)
-{
-    const char *shown = strcmp(name, "-") == 0 ? "standard input" : name;
-    FILE *f = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
-    size_t n = 0, capacity = 1 << 16;
-    char *text = f ? malloc(capacity) : NULL;
-    int rc = !f      ? aglm_err_set(err, -errno, "%s: cannot be read: %s", shown, strerror(errno))
-             : !text ? aglm_err_set(err, -ENOMEM, "%s: out of memory", shown)
-                     : 0;
-    while (!rc && !feof(f)) {
-        n += fread(text + n, 1, capacity - n, f);
-        if (ferror(f))
-            rc = aglm_err_set(err, -EIO, "%s: cannot be read: %s", shown, strerror(errno));
-        else if (n > MAX_TEXT)
-            rc = aglm_err_set(err, -EFBIG, "%s: more than 1 GiB of text", shown);
-        else if (n == capacity) {
-            char *grown = realloc(text, capacity *= 2);
-            rc = grown ? 0 : aglm_err_set(err, -ENOMEM, "%s: out of memory", shown);
-            text = grown ? grown : text;
-        }
-    }
-    if (f && f != stdin)
-        fclose(f);
-    if (!rc && n == 0)
-        rc = aglm_err_set(err, -EINVAL, "%s: is empty; give some text", shown);
-    if (rc) {
-        free(text);
-        return rc;
-    }
-    *out = text;
-    *size = n;
-    return 0;
-}
 
 static int open_side(struct side *side, const struct text_eval *e, const char *name,
                      const char *quantize, struct aglm_err *err)
@@ -163,7 +130,7 @@ static int run(struct text_eval *e, struct aglm_err *err)
     const struct aglm_eval_command *c = e->command;
     char *text = NULL;
     size_t size = 0;
-    int rc = read_text(c->text_file, &text, &size, err);
+    int rc = aglm_textfile_read(c->text_file, MAX_TEXT, &text, &size, err);
     if (!rc)
         rc = open_side(&e->model, e, c->model, c->quantize, err);
     if (!rc)
