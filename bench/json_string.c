@@ -93,6 +93,12 @@ const char *aglm_json_string_read(const char *text, size_t size, char *out, size
     return NULL;
 }
 
+/* Whether the step bytes at p, read as c, are UTF-8 of a character. */
+static bool is_clean(const uint8_t *p, size_t step, uint32_t c)
+{
+    return aglm_utf8_clean_prefix(p, step) == step && (c < 0xd800 || c > 0xdfff);
+}
+
 void aglm_json_string_write(FILE *out, const char *text, size_t size)
 {
     static const char LETTERS[] = "\b\f\n\r\t\"\\", NAMES[] = "bfnrt\"\\";
@@ -104,13 +110,11 @@ void aglm_json_string_write(FILE *out, const char *text, size_t size)
         size_t step = aglm_utf8_decode(p, size - at, &c);
         if (letter)
             fprintf(out, "\\%c", NAMES[letter - LETTERS]);
-        else if (c < 0x20 || c == 0x7f)
-            fprintf(out, "\\u%04x", (unsigned)c);
-        else if (step == 1 && c == AGLM_REPLACEMENT)
-            fputs("\xef\xbf\xbd", out);
-        else if (aglm_utf8_clean_prefix(p, step) != step || (c >= 0xd800 && c <= 0xdfff))
+        else if (!is_clean(p, step, c))
             for (size_t i = 0; i < step; i++)
                 fputs("\xef\xbf\xbd", out);
+        else if (c < 0x20 || c == 0x7f)
+            fprintf(out, "\\u%04x", (unsigned)c);
         else
             fwrite(p, 1, step, out);
         at += step;
