@@ -55,14 +55,14 @@ void aglm_k_plain_scales(const struct aglm_kformat *f, struct aglm_kscales *s, c
 }
 
 void aglm_k_round_scales(const struct aglm_kformat *f, struct aglm_kblock *b,
-                         const struct aglm_kscales *s)
+                         const struct aglm_kscales *s, int short_by)
 {
     unsigned runs = 256 / f->run;
     /* Symmetric formats: the largest scale becomes the lowest code, which is the farthest. */
     float largest = aglm_extreme(s->scale, runs), largest_min = aglm_extreme(s->min, runs);
-    float far_code = (float)(f->min_high ? f->scale_high : f->scale_low);
+    float far_code = (float)(f->min_high ? f->scale_high - short_by : f->scale_low + short_by);
     b->d = aglm_scale_to_half(largest / far_code);
-    b->dmin = f->min_high ? aglm_scale_to_half(largest_min / (float)f->min_high) : 0;
+    b->dmin = f->min_high ? aglm_scale_to_half(largest_min / (float)(f->min_high - short_by)) : 0;
     float inverse = aglm_inverse(aglm_half_to_float(b->d));
     float inverse_min = aglm_inverse(aglm_half_to_float(b->dmin));
     for (unsigned r = 0; r < runs; r++) {
@@ -88,7 +88,7 @@ static void from_float(const struct aglm_kformat *f, uint8_t *block, const float
         struct aglm_kscales s;
         struct aglm_kblock b;
         aglm_k_plain_scales(f, &s, src + i);
-        aglm_k_round_scales(f, &b, &s);
+        aglm_k_round_scales(f, &b, &s, 0);
         aglm_k_round_codes(f, &b, src + i);
         f->pack(block, &b);
     }

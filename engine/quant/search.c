@@ -135,6 +135,7 @@ static struct aglm_fit search_symmetric(const struct aglm_grid *g, const float *
         extreme = aglm_magnitude(x[j]) > aglm_magnitude(extreme) ? x[j] : extreme;
     struct aglm_fit best = {.error = INFINITY};
     descend(g, x, (struct aglm_fit){0}, &best);
+    descend(g, x, (struct aglm_fit){.scale = extreme / g->low}, &best); /* the plain formula */
     for (int i = 0; i < starts && extreme != 0; i++) {
         /* the code that the extreme value would get, were there no end to them */
         float code =
@@ -155,6 +156,7 @@ static struct aglm_fit search_with_minimum(const struct aglm_grid *g, const floa
     }
     struct aglm_fit best = {.error = INFINITY};
     descend(g, x, (struct aglm_fit){.min = -low}, &best); /* all alike */
+    descend(g, x, (struct aglm_fit){.scale = (high - low) / g->high, .min = -low}, &best);
     for (int i = 0; i < STARTS && high > low; i++) {
         /* How many steps lie between the extremes; which of the two is kept, or neither. */
         float steps = g->high * (0.9f + 0.3f * (float)i / (STARTS - 1));

@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-enum { ROUNDS = 3 };
+enum { ROUNDS = 3, STARTS = 3 };
 
 static struct aglm_grid grid_of(const struct aglm_kformat *f)
 {
@@ -111,12 +111,14 @@ static void search_block(const struct aglm_kformat *f, uint8_t *block, const flo
         wishes.scale[r] = fit.scale;
         wishes.min[r] = fit.min;
     }
-    aglm_k_round_scales(f, &b, &wishes);
-    improve(f, x, &b, &best, &error);
+    for (int short_by = 0; short_by < STARTS; short_by++) {
+        aglm_k_round_scales(f, &b, &wishes, short_by);
+        improve(f, x, &b, &best, &error);
+    }
     /* Runs of few values have wild best scales, which share a super-block badly: also from the
      * extremes of each run. */
     aglm_k_plain_scales(f, &wishes, x);
-    aglm_k_round_scales(f, &b, &wishes);
+    aglm_k_round_scales(f, &b, &wishes, 0);
     improve(f, x, &b, &best, &error);
     f->pack(block, &best);
 }
