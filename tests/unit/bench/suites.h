@@ -5,6 +5,7 @@
 #include <check.h>
 
 Suite *aglm_suite_cpumask(void);
+Suite *aglm_suite_generate(void);
 Suite *aglm_suite_matrix(void);
 Suite *aglm_suite_options(void);
 Suite *aglm_suite_output(void);
