@@ -5,8 +5,13 @@
 
 #include "engine/kernels/kernels.h"
 
-#ifdef AGLM_SIMDE
-/* Emulated for a test: a small function each, or compilers take minutes over one file. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define X86_SANITIZED 1
+#endif
+#endif
+#if defined(AGLM_SIMDE) || defined(__SANITIZE_ADDRESS__) || defined(X86_SANITIZED)
+/* Emulated or sanitized for a test: small functions, or compilers take minutes over one file. */
 #define X86_INLINE static __attribute__((noinline, unused))
 #define X86_UNROLL
 #else
