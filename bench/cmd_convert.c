@@ -10,8 +10,10 @@
 
 #include <errno.h>
 #include <math.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char help[] =
@@ -30,6 +32,7 @@ static const char help[] =
     "  --pre NAME            pre-tokenizer, when tokenizer.json's is not recognized:\n"
     "                        chatglm-bpe, glm4, llama-bpe, qwen2, smollm, gpt-2\n"
     "  --no-tokenizer        a file without a tokenizer, to measure speed with\n"
+    "  -t, --threads N       1 to 512 (default: the CPUs this process may use)\n"
     "  --quiet               errors only on standard error\n"
     "  -h, --help            this text\n"
     "\n"
@@ -79,6 +82,23 @@ static bool is_option(const char *argument, const char *brief, const char *full)
     return strcmp(argument, full) == 0 || (brief && strcmp(argument, brief) == 0);
 }
 
+static unsigned usable_cpus(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+    return n < 1 ? 1 : n > 512 ? 512 : (unsigned)n;
+}
+
+static bool parse_threads(const char *text, unsigned *out)
+{
+    char *end;
+    long n = text[0] >= '0' && text[0] <= '9' ? strtol(text, &end, 10) : 0;
+    if (n < 1 || n > 512 || *end)
+        return false;
+    *out = (unsigned)n;
+    return true;
+}
+
 static int parse(struct arguments *a, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
@@ -90,6 +110,10 @@ static int parse(struct arguments *a, int argc, char **argv)
             if (++i == argc)
                 return wrong_usage("a value is missing after", name);
             *value = argv[i];
+        } else if (is_option(name, "-t", "--threads")) {
+            if (++i == argc || !parse_threads(argv[i], &a->options.n_threads))
+                return wrong_usage("-t must be a whole number, 1 to 512",
+                                   i < argc ? argv[i] : NULL);
         } else if (is_option(name, NULL, "--quiet")) {
             a->quiet = true;
         } else if (is_option(name, NULL, "--no-tokenizer")) {
@@ -136,7 +160,7 @@ static void tell(const struct arguments *a, const struct aglm_convert_notes *n)
 
 int aglm_cmd_convert(int argc, char **argv)
 {
-    struct arguments a = {0};
+    struct arguments a = {.options = {.n_threads = usable_cpus()}};
     struct aglm_convert_notes notes = {0};
     struct aglm_err err = {0};
     struct sigaction action = {.sa_handler = on_signal}, old_int, old_term;

@@ -4,6 +4,7 @@
 #include "engine/convert/target.h"
 #include "engine/convert/vocab.h"
 #include "engine/gguf.h"
+#include "engine/pool.h"
 #include "engine/quant/mix.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ struct job {
     struct aglm_hf_plan plan;
     size_t n_fallback; /* matrices whose rows do not fit the type they should have got */
     struct aglm_gguf_writer *writer;
+    struct aglm_pool *pool;
     float *floats;
     uint8_t *bytes;
     uint64_t done, total;
@@ -258,6 +260,23 @@ static int put(struct job *j, const void *data, size_t bytes, struct aglm_err *e
     return rc;
 }
 
+struct rows {
+    const struct aglm_dtype_info *info;
+    const float *from;
+    uint8_t *to;
+    size_t columns, n;
+};
+
+static void quantize_rows(void *ctx, unsigned ith, unsigned n_threads)
+{
+    const struct rows *r = ctx;
+    const size_t first = r->n * ith / n_threads, end = r->n * (ith + 1) / n_threads;
+    const size_t row_bytes = r->columns / r->info->block_elements * r->info->block_bytes;
+    if (first < end)
+        r->info->quantize_row(r->to + first * row_bytes, r->from + first * r->columns,
+                              (end - first) * r->columns);
+}
+
 /* The floats in hand, as the item's type, to the file. */
 static int put_floats(struct job *j, const struct aglm_hf_plan_item *item, size_t n,
                       struct aglm_err *err)
@@ -269,7 +288,9 @@ static int put_floats(struct job *j, const struct aglm_hf_plan_item *item, size_
     int rc = check_values(j, item, n, err);
     if (rc)
         return rc;
-    info->from_float(j->bytes, j->floats, n);
+    aglm_pool_run(j->pool, quantize_rows,
+                  &(struct rows){info, j->floats, j->bytes, (size_t)item->columns,
+                                 n / (size_t)item->columns});
     return put(j, j->bytes, n / info->block_elements * info->block_bytes, err);
 }
 
@@ -341,6 +362,7 @@ static void fill_notes(struct aglm_convert_notes *notes, const struct job *j)
 static void finish(struct job *j)
 {
     aglm_gguf_writer_destroy(&j->writer);
+    aglm_pool_destroy(&j->pool);
     aglm_hf_plan_finish(&j->plan);
     if (j->has_vocab)
         aglm_hf_vocab_finish(&j->vocab);
@@ -365,6 +387,9 @@ int aglm_convert(const char *folder, const char *path, const struct aglm_convert
         j.total = aglm_gguf_writer_size(j.writer);
         rc = aglm_gguf_writer_check_space(j.writer, err);
     }
+    if (!rc)
+        rc = aglm_pool_create(&j.pool, options->n_threads ? options->n_threads : 1, NULL, 0, false,
+                              err);
     if (!rc)
         rc = write_data(&j, err);
     if (!rc)

@@ -19,6 +19,7 @@ struct aglm_convert_options {
                          for BF16 weights, else f16. Vectors are f32. */
     const char *pre;  /* pre-tokenizer's name, or NULL: recognized */
     bool no_tokenizer;
+    unsigned n_threads; /* that quantize, at most 512; 0 means 1. They do not change the bytes */
     /* NULL, or called now and then; false stops with -ECANCELED. */
     bool (*progress)(void *ctx, uint64_t done_bytes, uint64_t total_bytes);
     void *progress_ctx;

@@ -131,7 +131,8 @@ class Convert(Case):
     def test_help_and_usage(self):
         out, _ = self.run_it("model", "convert", "--help")
         self.assertIn("Usage: aglm-bench model convert DIR OUT.gguf", out)
-        for arguments in ([], ["a"], ["a", "b", "c"], ["a", "b", "--what"], ["a", "b", "-q"]):
+        for arguments in ([], ["a"], ["a", "b", "c"], ["a", "b", "--what"], ["a", "b", "-q"], ["a", "b", "-t", "0"],
+                          ["a", "b", "-t"], ["a", "b", "-t", "2x"]):
             _, err = self.run_it("model", "convert", *arguments, code=2)
             self.assertEqual(len(err.strip().splitlines()), 1, err)
 
