@@ -70,6 +70,23 @@ START_TEST(every_combination_once)
 }
 END_TEST
 
+START_TEST(cache_types_apart)
+{
+    static const char *const expected[][2] = {{"f16", "q4_0"}, {"f16", "f16"},   {"q8_0", "q4_0"},
+                                              {"q8_0", "f16"}, {"q4_0", "q4_0"}, {"q4_0", "f16"}};
+    struct aglm_options o = options("-ctk f16,q8_0,q4_0 -ctv q4_0,f16 -p 3 -n 0");
+    struct aglm_plan plan;
+    ck_assert_int_eq(aglm_plan_create(&plan, &o, NULL), 0);
+    ck_assert_uint_eq(plan.n_tests, 6);
+    for (size_t i = 0; i < plan.n_tests; i++) {
+        ck_assert_str_eq(plan.tests[i].type_k, expected[i][0]);
+        ck_assert_str_eq(plan.tests[i].type_v, expected[i][1]);
+    }
+    aglm_plan_finish(&plan);
+    aglm_options_finish(&o);
+}
+END_TEST
+
 START_TEST(null_has_no_instruction_set)
 {
     struct aglm_options o = options("--backend null,cpu --isa c,avx2 -n 0");
@@ -191,6 +208,7 @@ Suite *aglm_suite_matrix(void)
     TCase *tc = tcase_create("matrix");
     tcase_add_test(tc, the_default_plan);
     tcase_add_test(tc, every_combination_once);
+    tcase_add_test(tc, cache_types_apart);
     tcase_add_test(tc, null_has_no_instruction_set);
     tcase_add_test(tc, limits);
     tcase_add_test(tc, counts_do_not_wrap);

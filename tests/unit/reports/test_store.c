@@ -199,6 +199,35 @@ START_TEST(migrates_from_each_version)
 }
 END_TEST
 
+/* Version 2 knew no types of the KV cache: they were F16. */
+START_TEST(old_tests_had_caches_in_f16)
+{
+    static const char old[] =
+        "INSERT INTO device (fingerprint, first_ms, last_ms) VALUES ('f', 1, 1);"
+        "INSERT INTO run (uuid, started_ms) VALUES ('r', 1);"
+        "INSERT INTO test (uuid, run_id, device_id, suite, name, label, started_ms, version, "
+        "commit_id, compiler, flags, cpu_info, gpu_info, model_path, model_name, model_type, arch, "
+        "quantization, model_digest, model_size, model_n_params, bytes_per_token, load_ns, "
+        "backend, isa, cpu_mask, affinity, requantize, n_threads, n_batch, n_ubatch, n_prompt, "
+        "n_gen, n_depth, repetitions, seed, cpu_strict, warmup, delay_s, order_kind, valid, "
+        "reasons) VALUES ('t', 1, 1, 'bench', 'pp8', '', 1, '', '', '', '', '', '', '', '', '', "
+        "'', '', '', 0, 0, 0, 0, '', '', '', '', '', 1, 1, 1, 8, 0, 0, 1, 1, 0, 0, 0, '', 1, '');"
+        "INSERT INTO sample (test_id, seq, prefill_ns, first_token_ns, total_ns, peak_rss_bytes, "
+        "token_ns) VALUES (1, 0, 9, 0, 9, 1, x'')";
+    sqlite3 *db = NULL;
+    struct found f = {0};
+    make_version(scratch("version2.db"), 2);
+    ck_assert_int_eq(sqlite3_open(scratch("version2.db"), &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, old, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    struct aglm_store *store = open_store(scratch("version2.db"));
+    each(store, NULL, &f);
+    ck_assert_ptr_nonnull(strstr(f.json[0], "\"type_k\":\"f16\",\"type_v\":\"f16\""));
+    found_finish(&f);
+    aglm_store_close(&store);
+}
+END_TEST
+
 START_TEST(view_has_llama_bench_columns)
 {
     static const char *const columns[] = {"build_commit",   "build_number",
@@ -333,6 +362,7 @@ Suite *store_suite(void)
     tcase_add_test(tc, filters_and_order);
     tcase_add_test(tc, caller_can_stop);
     tcase_add_test(tc, migrates_from_each_version);
+    tcase_add_test(tc, old_tests_had_caches_in_f16);
     tcase_add_test(tc, view_has_llama_bench_columns);
     tcase_add_test(tc, two_writers);
     tcase_add_test(tc, full_disk_keeps_what_is_stored);
