@@ -134,6 +134,26 @@ int aglm_session_decode(struct aglm_session *session, int32_t token, struct aglm
     return append(session, &token, 1, err);
 }
 
+/* Only so that the library's own session stays out of the program. */
+int aglm_session_eval(struct aglm_session *session, const int32_t *tokens, size_t n, float *rows,
+                      struct aglm_err *err)
+{
+    return aglm_err_set(err, -ENOTSUP, "the fake has no rows of logits");
+}
+
+int aglm_session_observe(struct aglm_session *session,
+                         void (*fn)(void *ctx, size_t site, const float *x, size_t n), void *ctx,
+                         struct aglm_err *err)
+{
+    return 0;
+}
+
+size_t aglm_session_reuse(struct aglm_session *session, const int32_t *tokens, size_t n)
+{
+    session->length = 0;
+    return 0;
+}
+
 const float *aglm_session_logits(const struct aglm_session *session)
 {
     return session->logits;
