@@ -29,6 +29,27 @@ class Run(Case):
         self.assertEqual([r["quantization"] for r in rows], ["F32", "Q8_0"])
         self.assertGreater(rows[0]["model_size"], rows[1]["model_size"])
 
+    def test_cache_types(self):
+        model = os.path.join(os.path.dirname(F32), "llama-q4_0.gguf")
+        rows, _ = self.rows("-m", model, "-p", "8", "-n", "0", "-r", "1", "-ctk", "f16,q8_0", "-ctv", "q4_0,f16")
+        self.assertEqual([(r["type_k"], r["type_v"]) for r in rows],
+                         [("f16", "q4_0"), ("f16", "f16"), ("q8_0", "q4_0"), ("q8_0", "f16")])
+        out, _ = self.run_it(*quick("-ctk", "q8_0", model=model))
+        self.assertIn("type_k", out.splitlines()[0])
+        self.assertNotIn("type_v", out.splitlines()[0])
+        rows, err = self.rows(*quick("-ctk", "f16,q8_0"), code=1)
+        self.assertIn("a key cache in q8_0 needs heads whose size is a multiple of 32, these have 16", err)
+        self.assertEqual([r["type_k"] for r in rows], ["f16", "f16"])
+
+    def test_context_override(self):
+        rows, _ = self.rows(*quick("-p", "65", "--override-ctx", "100"))
+        self.assertEqual([r["test"] for r in rows], ["pp8", "pp65", "tg4"])
+        _, err = self.run_it(*quick("--override-ctx", "8193"), code=1)
+        self.assertIn("edge-f32.gguf: --override-ctx 8193: must be 1 to 8192 (the file's context is 64)", err)
+        rows, err = self.rows(*quick("--override-ctx", "5"), code=1)
+        self.assertIn("pp8: needs 8 positions", err)
+        self.assertIn("--override-ctx", err)
+
     def test_depth(self):
         rows, _ = self.rows(*quick("-d", "0,40"))
         self.assertEqual([r["n_depth"] for r in rows], [0, 0, 40, 40])
