@@ -99,7 +99,7 @@ X86_INLINE void blocks_streams(float *out, const uint8_t *w, const struct aglm_a
         X86_UNROLL
         for (unsigned s = 0; s < 8; s++)
             v[s] = spread(x->q + b * 32 + s * 4);
-        AVX2_ROLLED
+        X86_ROLLED
         for (size_t p = 0; p < panels; p++) {
             const uint8_t *panel = w + p * stride;
             X86_UNROLL
@@ -217,7 +217,7 @@ X86_INLINE void blocks_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const un
     const size_t blocks = k / 32;
     __m256 acc[TILE][2];
     load_tile(acc, out + t0 * ld_out, ld_out, k0, tokens);
-    AVX2_ROLLED
+    X86_ROLLED
     for (size_t i = 0; i < n / 32; i++) {
         const size_t at0 = t0 * blocks + k0 / 32 + i;
         __m256i sum[TILE][2];

@@ -79,7 +79,7 @@ X86_INLINE void read_scales(struct avx2_scales *out, const uint8_t *scales, size
     __m256i v[2];
     if (type == AGLM_Q2_K || type == AGLM_Q6_K) {
         const __m256i low = _mm256_set1_epi8(type == AGLM_Q2_K ? 15 : -1);
-        AVX2_ROLLED
+        X86_ROLLED
         for (size_t b = 0; b < 8; b++) {
             __m256i both = load(scales + (sb * 8 + b) * 2 * ROWS);
             v[0] = _mm256_and_si256(both, low);
@@ -88,7 +88,7 @@ X86_INLINE void read_scales(struct avx2_scales *out, const uint8_t *scales, size
         }
         return;
     }
-    AVX2_ROLLED
+    X86_ROLLED
     for (size_t i = 0; i < 4; i++) {
         read_six_bits(v, scales + sb * 192, i);
         if (by_block(type)) {
@@ -187,7 +187,7 @@ X86_INLINE void k_streams(float *out, const uint8_t *w, const struct aglm_acts *
                     sums[p][h].mins = dot_mins(&scales[p], block_sums, h, type);
             }
         }
-        AVX2_ROLLED
+        X86_ROLLED
         for (size_t i = 0; i < 8; i++) {
             const size_t b = sb * 8 + i;
             struct codes less = {0};
@@ -197,7 +197,7 @@ X86_INLINE void k_streams(float *out, const uint8_t *w, const struct aglm_acts *
             X86_UNROLL
             for (unsigned s = 0; s < 8; s++)
                 v[s] = spread(x->q + b * 32 + s * 4);
-            AVX2_ROLLED
+            X86_ROLLED
             for (size_t p = 0; p < panels; p++) {
                 const uint8_t *panel = w + p * stride;
                 X86_UNROLL
@@ -284,7 +284,7 @@ X86_INLINE void dot_super(__m256i total[TILE][2], const struct avx2_chunk *c, co
     X86_UNROLL
     for (unsigned t = 0; t < tokens; t++)
         total[t][0] = total[t][1] = _mm256_setzero_si256();
-    AVX2_ROLLED
+    X86_ROLLED
     for (size_t s = 0; s < 64; s += steps) {
         const int16_t *scale = c->k.scale[by_block(type) ? s / 8 : s / 4][0];
         if (type == AGLM_Q6_K) {
@@ -308,7 +308,7 @@ X86_INLINE void dot_less(__m256i total[TILE][2], const struct avx2_chunk *c, con
         total[t][0] = total[t][1] = _mm256_setzero_si256();
         at[t] = sums_of(room[t], sums + t * (k / 16), type);
     }
-    AVX2_ROLLED
+    X86_ROLLED
     for (size_t i = 0; i < n; i++) {
         const __m256i w0 = load(c->k.less[i][0]), w1 = load(c->k.less[i][8]);
         X86_UNROLL

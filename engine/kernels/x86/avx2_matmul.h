@@ -19,13 +19,6 @@
 
 enum { ROWS = AGLM_PANEL_ROWS, STREAMS = 4, TILE = 4, CHUNK = 256, WIDE = CHUNK / 2 };
 
-/* Loops whose bodies fill the registers: unrolled, they would spill. */
-#if defined(__clang__)
-#define AVX2_ROLLED _Pragma("clang loop unroll(disable)")
-#else
-#define AVX2_ROLLED _Pragma("GCC unroll 1")
-#endif
-
 /* No instruction, in this place. GCC otherwise computes all products of a step before it adds any,
  * and spills; and makes each address a sum of its own instead of a pointer and a constant. */
 #define AVX2_IN_ORDER(v) __asm__ volatile("" : "+x"(v))

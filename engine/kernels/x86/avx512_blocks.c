@@ -61,7 +61,7 @@ X86_INLINE void block_streams(float *out, const uint8_t *w, size_t stride,
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++)
         acc[p] = _mm512_setzero_ps();
-    AVX512_ROLLED
+    X86_ROLLED
     for (size_t b = 0; b < k / 32; b++) {
         const __m512i start = sum_start(x->sum + b * 2, type);
         const __m512i sum_x = times_sum(x->sum + b * 2, 1);
@@ -149,7 +149,7 @@ X86_INLINE void block_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const u
         X86_UNROLL
     for (unsigned t = 0; t < tokens; t++)
         acc[p][t] = k0 ? _mm512_loadu_ps(out + (t0 + t) * ld_out + p * ROWS) : _mm512_setzero_ps();
-    AVX512_ROLLED
+    X86_ROLLED
     for (size_t b = 0; b < n / 32; b++)
         add_block(acc, c, b, x, (t0 * k + k0) / 32 + b, k / 32, type, panels, tokens);
     X86_UNROLL

@@ -146,7 +146,7 @@ X86_INLINE void k_streams(float *out, const uint8_t *w, size_t stride, const str
         X86_UNROLL
         for (unsigned p = 0; p < panels; p++)
             total[p] = less[p] = _mm512_setzero_si512();
-        AVX512_ROLLED
+        X86_ROLLED
         for (unsigned i = 0; i < 8; i++) {
             const size_t b = sb * 8 + i;
             const __m512i sums = spread(x->sum + b * 2);
@@ -200,7 +200,7 @@ X86_INLINE void k_totals(__m512i total[PAIR][TILE], const struct avx512_chunk *c
                          const unsigned tokens)
 {
     const unsigned steps = run_steps(type);
-    AVX512_ROLLED
+    X86_ROLLED
     for (unsigned run = 0; run < 64 / steps; run++) {
         __m512i sum[PAIR][TILE];
         X86_UNROLL
@@ -221,7 +221,7 @@ X86_INLINE void k_totals(__m512i total[PAIR][TILE], const struct avx512_chunk *c
 X86_INLINE void k_less(__m512i less[PAIR][TILE], const struct avx512_chunk *c, const int16_t *sums,
                        size_t ld, const unsigned panels, const unsigned tokens)
 {
-    AVX512_ROLLED
+    X86_ROLLED
     for (unsigned b = 0; b < 8; b++) {
         __m512i factors[PAIR];
         X86_UNROLL

@@ -18,13 +18,6 @@
 
 enum { ROWS = AGLM_PANEL_ROWS, STREAMS = 4, PAIR = 2, TILE = 6, CHUNK = 256 };
 
-/* Loops whose bodies fill the registers: unrolled, they would spill. */
-#if defined(__clang__)
-#define AVX512_ROLLED _Pragma("clang loop unroll(disable)")
-#else
-#define AVX512_ROLLED _Pragma("GCC unroll 1")
-#endif
-
 static inline __m512i load(const void *p)
 {
     return _mm512_loadu_si512(p);

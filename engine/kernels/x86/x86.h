@@ -14,13 +14,17 @@
 /* Emulated or sanitized for a test: small functions, or compilers take minutes over one file. */
 #define X86_INLINE static __attribute__((noinline, unused))
 #define X86_UNROLL
+#define X86_ROLLED
 #else
-/* A function whose last argument is a constant in every call: inlined, so that its loops unroll. */
+/* A function whose last argument is a constant in every call: inlined, so that its loops unroll.
+ * Rolled: loops whose bodies fill the registers; unrolled, they would spill. */
 #define X86_INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
 #define X86_UNROLL _Pragma("clang loop unroll(full)")
+#define X86_ROLLED _Pragma("clang loop unroll(disable)")
 #else
 #define X86_UNROLL _Pragma("GCC unroll 16")
+#define X86_ROLLED _Pragma("GCC unroll 1")
 #endif
 #endif
 
