@@ -5,9 +5,9 @@
  * that can run here.
  *
  * Matrices are packed once, when a model is loaded, into panels of 16 rows (pack.h); a kernel takes
- * whole panels. Weights of quantized types meet activations quantized to 8 bit in blocks of 32.
- * Integer sums are exact, and every output is one chain of fused multiply-adds in block order, so
- * that every instruction set, any batch size and any number of threads give the same bits for a
+ * whole panels. Weights of quantized types meet activations quantized to 8 bit in blocks of 32 or
+ * 256. Integer sums are exact, and every output is one chain of fused multiply-adds in block order,
+ * so that every instruction set, any batch size and any number of threads give the same bits for a
  * matrix product.
  */
 #ifndef AGLM_ENGINE_KERNELS_KERNELS_H

@@ -95,18 +95,6 @@ static inline struct aglm_panel_parts aglm_panel_parts(enum aglm_dtype type, siz
         return (struct aglm_panel_parts){0};
     }
 }
-static inline struct aglm_panel_parts aglm_q8_0_parts(size_t k)
-{
-    return aglm_panel_parts(AGLM_Q8_0, k);
-}
-static inline struct aglm_panel_parts aglm_q4_0_parts(size_t k)
-{
-    return aglm_panel_parts(AGLM_Q4_0, k);
-}
-static inline struct aglm_panel_parts aglm_q6_k_parts(size_t k)
-{
-    return aglm_panel_parts(AGLM_Q6_K, k);
-}
 
 /* INT8, made from rows quantized by aglm_int8_row: q: [16] rows of k, NULL for a row of zeros;
  * scale: [16]. */
