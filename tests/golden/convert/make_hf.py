@@ -14,7 +14,7 @@ import reference
 from tokenizers import byte_level, encode_byte_level, encode_sentencepiece, sentencepiece
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-N_TOKENS = 10
+N_TOKENS = 8
 
 
 class Folder:
@@ -130,7 +130,7 @@ def small_llama():
 def llama3():
     f = Folder("llama3", "F16")
     tokenizer = byte_level("llama-bpe")
-    c = config("LlamaForCausalLM", vocab_size=tokenizer.n, head_dim=12, rope_theta=500000.0, torch_dtype="float16",
+    c = config("LlamaForCausalLM", num_hidden_layers=1, vocab_size=tokenizer.n, head_dim=12, rope_theta=500000.0, torch_dtype="float16",
                max_position_embeddings=131072, bos_token_id=0, eos_token_id=[tokenizer.id("<|eot_id|>"), 1],
                rope_scaling={"factor": 32.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0,
                              "original_max_position_embeddings": 64, "rope_type": "llama3"})
@@ -153,7 +153,7 @@ def llama_bias():
 def qwen2():
     f = Folder("qwen2", "BF16")
     tokenizer = byte_level("qwen2")
-    c = config("Qwen2ForCausalLM", vocab_size=tokenizer.n + 5, rms_norm_eps=1e-6, rope_theta=1e6, use_sliding_window=False,
+    c = config("Qwen2ForCausalLM", num_hidden_layers=1, vocab_size=tokenizer.n + 5, rms_norm_eps=1e-6, rope_theta=1e6, use_sliding_window=False,
                sliding_window=32, tie_word_embeddings=True)
     f.write("tokenizer.json", tokenizer.tree)
     f.write("tokenizer_config.json", {"add_bos_token": False, "bos_token": None, "eos_token": "<|im_end|>",
@@ -197,7 +197,7 @@ def chatglm():
 def glm_edge():
     f = Folder("glm-edge", "BF16")
     tokenizer = byte_level("chatglm-bpe")
-    c = config("GlmForCausalLM", head_dim=8, partial_rotary_factor=1.0, attention_bias=False, vocab_size=tokenizer.n + 1,
+    c = config("GlmForCausalLM", num_hidden_layers=1, head_dim=8, partial_rotary_factor=1.0, attention_bias=False, vocab_size=tokenizer.n + 1,
                tie_word_embeddings=True, eos_token_id=[tokenizer.id("<|endoftext|>"), tokenizer.id("<|user|>")])
     f.write("tokenizer.json", tokenizer.tree)
     f.write("tokenizer_config.json", {"eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>",
@@ -208,8 +208,8 @@ def glm_edge():
 
 def glm_hf():
     f = Folder("glm-hf", "BF16")
-    c = config("GlmForCausalLM", head_dim=8, partial_rotary_factor=0.5, attention_bias=True, rms_norm_eps=1.5625e-7,
-               rope_theta=5e6)
+    c = config("GlmForCausalLM", num_hidden_layers=1, head_dim=8, partial_rotary_factor=0.5, attention_bias=True,
+               rms_norm_eps=1.5625e-7, rope_theta=5e6)
     usual_layers(f, c, fused=True, bias=True)
     output(f, c)
     return f, c, 1, None
