@@ -2,6 +2,7 @@
  * Unicode 15.1: first code point of each range << 8 | its class. Do not edit. */
 #include "engine/text/unicode.h"
 
+/* clang-format off */
 const uint32_t aglm_unicode_ranges[] = {
     0x0, 0x910, 0xE00, 0x2010, 0x2108, 0x2400, 0x2508, 0x2B00,
     0x2C08, 0x3002, 0x3A08, 0x3C00, 0x3F08, 0x4101, 0x5B08, 0x5E00,
@@ -266,5 +267,6 @@ const uint32_t aglm_unicode_ranges[] = {
     0x2B74001, 0x2B81E00, 0x2B82001, 0x2CEA200, 0x2CEB001, 0x2EBE100, 0x2EBF001, 0x2EE5E00,
     0x2F80001, 0x2FA1E00, 0x3000001, 0x3134B00, 0x3135001, 0x323B000, 0xE010004, 0xE01F000,
 };
+/* clang-format on */
 
 const size_t aglm_unicode_n_ranges = 2096;
