@@ -201,6 +201,7 @@ static void open_variant(struct runner *r, size_t v)
     struct aglm_model_options options = {.path = r->setup->paths[variant->model_index],
                                          .backend = variant->backend,
                                          .isa = variant->isa,
+                                         .quantize_quick = true,
                                          .n_load_threads = most_threads(r->setup->plan, v),
                                          .n_ctx_override =
                                              (uint32_t)r->setup->options->override_ctx,

@@ -28,6 +28,9 @@ struct aglm_model_options {
     const char *quantize;    /* NULL, or "int8" or the mode (engine/quant/mix.h) in which an
                                 F16/BF16/F32 file is re-quantized on load: to what a file made in
                                 that mode has */
+    bool quantize_quick;     /* with quantize: the plain formula of each type instead of the search
+                                for the least error: tens of times quicker, the same types and
+                                sizes, other values. For measuring speed */
     unsigned n_load_threads; /* threads for repacking; >= 1 */
     const struct aglm_int8_options *int8; /* with quantize "int8": NULL is dynamic; engine/int8.h */
     uint32_t n_ctx_override;      /* 0, or the training context to assume instead of the file's, at

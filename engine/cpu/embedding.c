@@ -8,6 +8,7 @@
 struct conversion {
     const struct aglm_gguf_tensor *t;
     const struct aglm_dtype_info *from, *to;
+    void (*encode)(void *dst, const float *src, size_t n);
     struct aglm_pool *pool;
     uint8_t *out;
     size_t row_bytes;
@@ -23,18 +24,20 @@ static void convert(void *ctx, unsigned ith, unsigned n_threads)
     for (size_t at; (at = aglm_pool_next(c->pool) * CHUNK) < n;)
         for (size_t r = at; r < at + CHUNK && r < n; r++) {
             c->from->to_float(row, (const uint8_t *)c->t->data + r * source_bytes, d);
-            c->to->quantize_row(c->out + r * c->row_bytes, row, d);
+            c->encode(c->out + r * c->row_bytes, row, d);
         }
 }
 
 int aglm_cpu_embedding_make(struct aglm_cpu_embedding *out, const struct aglm_gguf_tensor *t,
-                            enum aglm_dtype type, struct aglm_pool *pool, struct aglm_err *err)
+                            enum aglm_dtype type, bool quick, struct aglm_pool *pool,
+                            struct aglm_err *err)
 {
     struct aglm_cpu_embedding e = {.type = type, .rows = t->data};
     e.row_bytes = t->n_bytes / t->ne[1];
     if (type != t->type) {
         struct conversion c = {
             .t = t, .from = aglm_dtype_get(t->type), .to = aglm_dtype_get(type), .pool = pool};
+        c.encode = quick ? c.to->from_float : c.to->quantize_row;
         c.row_bytes = e.row_bytes = t->ne[0] / c.to->block_elements * c.to->block_bytes;
         c.scratch = calloc(aglm_pool_threads(pool) * t->ne[0], sizeof(*c.scratch));
         e.rows = e.owned = c.out = malloc(t->ne[1] * e.row_bytes);

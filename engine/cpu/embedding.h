@@ -19,7 +19,8 @@ struct aglm_cpu_embedding {
 /* The rows of t: [n_vocab rows of n_embd], in type; other than the file's, they are quantized here,
  * once. *out keeps pointing into the file, which must outlive it. -ENOMEM. */
 int aglm_cpu_embedding_make(struct aglm_cpu_embedding *out, const struct aglm_gguf_tensor *t,
-                            enum aglm_dtype type, struct aglm_pool *pool, struct aglm_err *err);
+                            enum aglm_dtype type, bool quick, struct aglm_pool *pool,
+                            struct aglm_err *err);
 void aglm_cpu_embedding_finish(struct aglm_cpu_embedding *embedding);
 
 #endif

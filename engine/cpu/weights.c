@@ -290,7 +290,7 @@ static void pack_panel(struct loader *l, const struct job *job, size_t panel, un
         float *row = l->row + ith * l->w->k_max;
         uint8_t *dst = l->quantized + (ith * ROWS + i) * l->quantized_stride;
         aglm_dtype_get(type)->to_float(row, rows[i], m->k);
-        to->quantize_row(dst, row, m->k);
+        (l->options->quantize_quick ? to->from_float : to->quantize_row)(dst, row, m->k);
         rows[i] = dst;
     }
     aglm_pack_panel(m->type, l->w->arena + m->offset + panel * aglm_panel_bytes(m->type, m->k),
@@ -449,7 +449,8 @@ int aglm_cpu_weights_load(void **out, const struct aglm_model *model,
     if (!rc) {
         const struct aglm_gguf_tensor *embd = model->tensors.token_embd;
         enum aglm_dtype type = l.quantize ? target_type(&l, embd) : (enum aglm_dtype)embd->type;
-        rc = aglm_cpu_embedding_make(&l.w->embedding, embd, type, l.pool, err);
+        rc = aglm_cpu_embedding_make(&l.w->embedding, embd, type, options->quantize_quick, l.pool,
+                                     err);
     }
     if (!rc) {
         tell(&l, info);

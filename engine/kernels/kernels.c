@@ -32,8 +32,8 @@ size_t aglm_act_block(enum aglm_dtype type)
 
 size_t aglm_matmul_scratch(size_t k)
 {
-    /* A panel unpacked to a byte a weight, with its scales as floats or 16-bit pairs; or some columns
-     * of four. */
+    /* A panel unpacked to a byte a weight, with its scales as floats or 16-bit pairs; or some
+     * columns of four. */
     return k * 16 + k * 4 + k * 2 + AGLM_SCRATCH_MIN;
 }
 
