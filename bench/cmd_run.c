@@ -138,8 +138,12 @@ static void on_event(void *ctx, const struct aglm_run_event *event)
 {
     struct run *run = ctx;
     const struct aglm_test *test = &run->plan.tests[event->test];
-    static const char *const stages[] = {"", "waiting before ", "warming up for ", "", ""};
+    static const char *const stages[] = {"", "", "waiting before ", "warming up for ", "", ""};
     char name[64], what[256];
+    if (event->stage == AGLM_RUN_ROOF) {
+        aglm_progress_say(&run->progress, "measuring this device's limits");
+        return;
+    }
     if (event->stage == AGLM_RUN_LOADING) {
         on_loading(run, event);
         return;
@@ -391,6 +395,7 @@ static int execute(struct run *run)
                                    .ctx = run,
                                    .cancelled = on_cancelled,
                                    .event = on_event,
+                                   .roof = run->options.roof ? aglm_roof_measure : NULL,
                                    .record = on_record,
                                    .failed = on_failed};
     aglm_progress_init(&run->progress, stderr, run->options.progress, run->options.quiet);

@@ -90,6 +90,27 @@ static void fill_llama_bench(struct aglm_row *row, const struct aglm_record *r,
     real(row, "stddev_ts", d->stddev_ts);
 }
 
+static void fill_roof(struct aglm_row *row, const struct aglm_record *r,
+                      const struct aglm_results *d)
+{
+    real(row, "prefill_roof_percent", d->prefill_roof_percent);
+    real(row, "decode_roof_percent", d->decode_roof_percent);
+    real(row, "prefill_gops", d->prefill_gops);
+    real(row, "prefill_ops", r->prefill_ops);
+    text(row, "prefill_kind", r->prefill_kind);
+    real(row, "kv_bytes_per_token", r->kv_bytes_per_token);
+    real(row, "roof_read_bytes_per_s", r->roof_read.best);
+    real(row, "roof_read_median_bytes_per_s", r->roof_read.median);
+    real(row, "roof_read_low_bytes_per_s", r->roof_read.low);
+    real(row, "roof_int8_ops_per_s", r->roof_int8.best);
+    real(row, "roof_int8_median_ops_per_s", r->roof_int8.median);
+    real(row, "roof_int8_low_ops_per_s", r->roof_int8.low);
+    real(row, "roof_f32_ops_per_s", r->roof_f32.best);
+    real(row, "roof_f32_median_ops_per_s", r->roof_f32.median);
+    real(row, "roof_f32_low_ops_per_s", r->roof_f32.low);
+    text(row, "roof_when", r->roof_when);
+}
+
 static void fill_ours(struct aglm_row *row, const struct aglm_record *r,
                       const struct aglm_results *d)
 {
@@ -150,4 +171,5 @@ void aglm_row_fill(struct aglm_row *row, const struct aglm_record *record,
              strcmp(record->backend, "cpu") == 0 ? "CPU" : record->backend);
     fill_llama_bench(row, record, results);
     fill_ours(row, record, results);
+    fill_roof(row, record, results);
 }

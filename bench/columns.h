@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AGLM_COLUMNS_MAX 96
+#define AGLM_COLUMNS_MAX 128
 
 enum aglm_cell_kind { AGLM_CELL_TEXT, AGLM_CELL_WHOLE, AGLM_CELL_REAL, AGLM_CELL_BOOL };
 

@@ -277,6 +277,15 @@ static int set_label(struct aglm_options *o, const char *option, const char *v,
     return set_text(&o->label, option, v, 63, err);
 }
 
+static int set_roof(struct aglm_options *o, const char *option, const char *v, struct aglm_err *err)
+{
+    if (strcmp(v, "on") != 0 && strcmp(v, "off") != 0) {
+        return aglm_err_set(err, -EINVAL, "%s: '%.40s': give on or off", option, v);
+    }
+    o->roof = strcmp(v, "on") == 0;
+    return 0;
+}
+
 enum kind {
     KIND_SETTER,
     KIND_LIST,   /* struct aglm_u32_list at offset */
@@ -316,6 +325,7 @@ static const struct option options[] = {
     {{"--delay"}, KIND_NUMBER, AT(delay_s), 0, 86400},
     {{"--max-time"}, KIND_NUMBER, AT(max_time_s), 1, 604800},
     {{"--seed"}, KIND_NUMBER, AT(seed), 0, INT64_MAX},
+    {{"--roof"}, KIND_SETTER, .set = set_roof},
     {{"-o", "--output"}, KIND_SETTER, .set = set_output},
     {{"-oe", "--output-err"}, KIND_SETTER, .set = set_output_err},
     {{"--db"}, KIND_SETTER, .set = set_db},
@@ -442,8 +452,11 @@ static int parse_one(struct aglm_options *o, int argc, char **argv, int *i, stru
 int aglm_options_parse(struct aglm_options *out, int argc, char **argv, uint32_t default_threads,
                        struct aglm_err *err)
 {
-    struct aglm_options o = {
-        .repetitions = 5, .seed = 1, .output = AGLM_FORMAT_MD, .output_err = AGLM_FORMAT_NONE};
+    struct aglm_options o = {.repetitions = 5,
+                             .seed = 1,
+                             .roof = true,
+                             .output = AGLM_FORMAT_MD,
+                             .output_err = AGLM_FORMAT_NONE};
     int rc = 0;
     for (int i = 1; i < argc && !o.help; i++) {
         rc = parse_one(&o, argc, argv, &i, err);

@@ -49,6 +49,7 @@ struct aglm_options {
     enum aglm_format output, output_err;
     char *db;    /* NULL: not given */
     char *label; /* NULL: not given */
+    bool roof;   /* measure the device's limits too */
     bool no_db, quiet, progress, no_warmup, help, suite_list;
 };
 

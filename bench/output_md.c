@@ -124,6 +124,24 @@ static void cell_tpot(char *buf, const struct aglm_record *r, const struct aglm_
     put_ms(buf, d->tpot_ms);
 }
 
+static void put_percent(char *buf, double percent)
+{
+    snprintf(buf, CELL_SIZE, isnan(percent) ? "-" : percent < 10 ? "%.1f%%" : "%.0f%%", percent);
+}
+
+/* What the phases of the test reach of the device's limit; of both, prompt first. */
+static void cell_roof(char *buf, const struct aglm_record *r, const struct aglm_results *d)
+{
+    char prefill[CELL_SIZE], decode[CELL_SIZE];
+    put_percent(prefill, d->prefill_roof_percent);
+    put_percent(decode, d->decode_roof_percent);
+    if (r->n_prompt > 0 && r->n_gen > 0 && strcmp(prefill, decode) != 0) {
+        snprintf(buf, CELL_SIZE, "%.16s, %.16s", prefill, decode);
+    } else {
+        snprintf(buf, CELL_SIZE, "%.16s", r->n_prompt > 0 ? prefill : decode);
+    }
+}
+
 static void cell_verdict(char *buf, const struct aglm_record *r, const struct aglm_results *d)
 {
     snprintf(buf, CELL_SIZE, "%s", r->valid ? "VALID" : "INVALID");
@@ -155,6 +173,7 @@ static const struct md_column md_columns[] = {
     {"median", cell_median, true, NULL}, /* its header says what the interval is */
     {"TTFT ms", cell_ttft, true, NULL},
     {"TPOT ms", cell_tpot, true, NULL},
+    {"of roof", cell_roof, true, "-"}, /* not measured at all: no column */
     {"verdict", cell_verdict, false, NULL},
 };
 

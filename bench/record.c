@@ -22,7 +22,13 @@
 
 void aglm_record_init(struct aglm_record *record)
 {
-    *record = (struct aglm_record){.valid = true};
+    const struct aglm_roof_range unknown = {NAN, NAN, NAN};
+    *record = (struct aglm_record){.valid = true,
+                                   .kv_bytes_per_token = NAN,
+                                   .prefill_ops = NAN,
+                                   .roof_read = unknown,
+                                   .roof_int8 = unknown,
+                                   .roof_f32 = unknown};
 }
 
 void aglm_record_finish(struct aglm_record *record)
@@ -47,7 +53,7 @@ int aglm_record_add(struct aglm_record *record, const struct aglm_sample *sample
     return 0;
 }
 
-enum kind { TEXT, U32, U64, I64, BOOLEAN };
+enum kind { TEXT, U32, U64, I64, BOOLEAN, REAL /* NaN is null; may be absent */ };
 
 struct field {
     const char *name;
@@ -66,6 +72,14 @@ struct field {
     {                                                                                             \
 #name, kind, offsetof(struct aglm_record, name), sizeof(((struct aglm_record *)0)->name), \
             text                                                                                  \
+    }
+
+/* Of one roof: the best, median and lowest window. */
+#define ROOF(member, name, unit)                                                                   \
+    {name "_" unit, REAL, offsetof(struct aglm_record, member.best), sizeof(double)},              \
+        {name "_median_" unit, REAL, offsetof(struct aglm_record, member.median), sizeof(double)}, \
+    {                                                                                              \
+        name "_low_" unit, REAL, offsetof(struct aglm_record, member.low), sizeof(double)          \
     }
 
 static const struct field fields[] = {
@@ -113,6 +127,13 @@ static const struct field fields[] = {
     FIELD(BOOLEAN, warmup),
     FIELD(U64, delay_s),
     FIELD(TEXT, order),
+    FIELD(REAL, kv_bytes_per_token),
+    FIELD(REAL, prefill_ops),
+    FIELD_OR(TEXT, prefill_kind, ""),
+    ROOF(roof_read, "roof_read", "bytes_per_s"),
+    ROOF(roof_int8, "roof_int8", "ops_per_s"),
+    ROOF(roof_f32, "roof_f32", "ops_per_s"),
+    FIELD_OR(TEXT, roof_when, ""),
     FIELD(BOOLEAN, valid),
     FIELD(TEXT, reasons),
 };
@@ -183,6 +204,11 @@ static bool push(cJSON *array, cJSON *item)
     return true;
 }
 
+static cJSON *real_number(double v)
+{
+    return isfinite(v) ? cJSON_CreateNumber(v) : cJSON_CreateNull();
+}
+
 static cJSON *field_to_json(const struct aglm_record *record, const struct field *field)
 {
     const char *at = (const char *)record + field->offset;
@@ -197,6 +223,8 @@ static cJSON *field_to_json(const struct aglm_record *record, const struct field
         return cJSON_CreateNumber((double)*(const int64_t *)(const void *)at);
     case BOOLEAN:
         return cJSON_CreateBool(*(const bool *)(const void *)at);
+    case REAL:
+        return real_number(*(const double *)(const void *)at);
     }
     return NULL;
 }
@@ -206,8 +234,7 @@ static cJSON *conditions_to_json(const struct aglm_conditions *c)
     cJSON *object = cJSON_CreateObject();
     for (size_t i = 0; object != NULL && i < N_CONDITIONS; i++) {
         double v = *(const double *)(const void *)((const char *)c + conditions[i].offset);
-        if (!add(object, conditions[i].name,
-                 isfinite(v) ? cJSON_CreateNumber(v) : cJSON_CreateNull())) {
+        if (!add(object, conditions[i].name, real_number(v))) {
             cJSON_Delete(object);
             return NULL;
         }
@@ -339,6 +366,9 @@ static bool field_from_json(struct aglm_record *record, const struct field *fiel
     case BOOLEAN:
         *(bool *)(void *)at = cJSON_IsTrue(item);
         return cJSON_IsBool(item);
+    case REAL: /* records from before there was the field do not know it */
+        *(double *)(void *)at = cJSON_IsNumber(item) ? item->valuedouble : NAN;
+        return item == NULL || cJSON_IsNumber(item) || cJSON_IsNull(item);
     }
     return false;
 }

@@ -29,6 +29,11 @@ struct aglm_sample {
     struct aglm_conditions before, after;
 };
 
+/* One limit of the device, over all windows in which it was measured; NaN: not measured. */
+struct aglm_roof_range {
+    double best, median, low;
+};
+
 struct aglm_record {
     /* identity */
     char run_uuid[37];  /* UUID v7 of the invocation: all tests of one command share it */
@@ -59,6 +64,13 @@ struct aglm_record {
     bool cpu_strict, warmup;
     uint64_t delay_s;
     char order[32]; /* "shuffled" or "shuffled per model" */
+    /* work, from the model's shapes; NaN: the backend does none, or there is no such phase */
+    double kv_bytes_per_token; /* KV cache bytes read, mean over the further tokens */
+    double prefill_ops;        /* operations of the prompt, two for each multiply-add */
+    char prefill_kind[8];      /* what most of them are: "int8", "f32"; "" where unknown */
+    /* the device's limits at n_threads (arithmetic: with isa), bytes or operations a second */
+    struct aglm_roof_range roof_read, roof_int8, roof_f32;
+    char roof_when[48]; /* "start, 4 rounds, end"; "": not measured */
     /* samples, in the order taken */
     struct aglm_sample *samples;
     size_t n_samples;
@@ -67,7 +79,8 @@ struct aglm_record {
     char reasons[512]; /* "" when valid, else "; "-separated */
 };
 
-void aglm_record_init(struct aglm_record *record); /* zeroes; valid = true */
+/* Zeroes; valid = true; work and roofs unknown. */
+void aglm_record_init(struct aglm_record *record);
 void aglm_record_finish(struct aglm_record *record);
 /* Appends a sample; the record takes over token_ns. -ENOMEM. */
 int aglm_record_add(struct aglm_record *record, const struct aglm_sample *sample);
@@ -91,7 +104,11 @@ struct aglm_results {
     double tpot_ms, tpot_p50_ms, tpot_p99_ms; /* per further token: mean of repetitions' medians;
                                                  over all; p99 from >= 100 */
     double cv_percent;                        /* of ts */
-    double decode_gbps; /* bytes_per_token * decode_ts / 1e9: weight bytes read per second */
+    double decode_gbps;  /* bytes_per_token * decode_ts / 1e9: weight bytes read per second */
+    double prefill_gops; /* prefill_ops * prefill_ts / n_prompt / 1e9 */
+    /* Shares of the best window of the roof: prefill_gops of the peak of prefill_kind;
+     * (bytes_per_token + kv_bytes_per_token) * decode_ts of the read bandwidth. */
+    double prefill_roof_percent, decode_roof_percent;
     double peak_rss_bytes, others_cpu_percent_max;
 };
 void aglm_results_derive(struct aglm_results *out, const struct aglm_record *record);

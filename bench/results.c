@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* p99 needs enough samples behind it to be more than the maximum. */
 #define P99_MIN_SAMPLES 100
@@ -78,6 +79,26 @@ static void derive_decode(struct aglm_results *out, const struct aglm_record *r,
         r->bytes_per_token > 0 ? (double)r->bytes_per_token * out->decode_ts / 1e9 : NAN;
 }
 
+static double percent_of(double per_s, double roof_per_s)
+{
+    return per_s > 0 && roof_per_s > 0 ? 100 * per_s / roof_per_s : NAN;
+}
+
+/* After prefill and decode. */
+static void derive_roof(struct aglm_results *out, const struct aglm_record *r)
+{
+    double peak = strcmp(r->prefill_kind, "int8") == 0  ? r->roof_int8.best
+                  : strcmp(r->prefill_kind, "f32") == 0 ? r->roof_f32.best
+                                                        : NAN;
+    double ops_per_s =
+        r->n_prompt > 0 ? r->prefill_ops * out->prefill_ts / (double)r->n_prompt : NAN;
+    double bytes_per_s = ((double)r->bytes_per_token + r->kv_bytes_per_token) * out->decode_ts;
+    out->prefill_gops = ops_per_s > 0 ? ops_per_s / 1e9 : NAN;
+    out->prefill_roof_percent = percent_of(ops_per_s, peak);
+    out->decode_roof_percent =
+        r->bytes_per_token > 0 ? percent_of(bytes_per_s, r->roof_read.best) : NAN;
+}
+
 /* tokens: room for every token of every sample. */
 static void derive_token_times(struct aglm_results *out, const struct aglm_record *r,
                                double *tokens)
@@ -133,6 +154,9 @@ void aglm_results_derive(struct aglm_results *out, const struct aglm_record *r)
                                  .tpot_p99_ms = NAN,
                                  .cv_percent = NAN,
                                  .decode_gbps = NAN,
+                                 .prefill_gops = NAN,
+                                 .prefill_roof_percent = NAN,
+                                 .decode_roof_percent = NAN,
                                  .peak_rss_bytes = NAN,
                                  .others_cpu_percent_max = NAN};
     size_t n_tokens = 0;
@@ -146,6 +170,7 @@ void aglm_results_derive(struct aglm_results *out, const struct aglm_record *r)
     derive_rates(out, r, x);
     derive_prefill(out, r, x);
     derive_decode(out, r, x);
+    derive_roof(out, r);
     derive_token_times(out, r, x);
     derive_conditions(out, r);
     free(x);

@@ -7,16 +7,13 @@
  * needs another configuration, outside every timed window, and warmed up again briefly. Refused are
  * tests with more positions than the model was trained for.
  */
-#include "bench/runner.h"
+#include "bench/runner_state.h"
 
 #include "bench/cpumask.h"
 #include "bench/measure.h"
-#include "bench/prng.h"
-#include "bench/requantize.h"
-#include "bench/uuid.h"
 #include "bench/verdict.h"
-#include "engine/session.h"
 #include "probes/clock.h"
+#include "probes/isa.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,46 +21,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #define REWARM_TOKENS 32 /* prompt tokens of the warm-up after a session is opened anew */
-
-struct variant_state {
-    struct aglm_model *model; /* NULL: not loaded */
-    int32_t *tokens;          /* [n_tokens] random ids below n_vocab */
-    bool failed;
-};
-
-struct test_state {
-    struct aglm_record record;
-    struct aglm_suite_prompt prompt; /* ids is NULL where the test has none */
-    bool started, warmed, failed, skipped;
-};
-
-struct runner {
-    const struct aglm_run_setup *setup;
-    struct variant_state *variants;
-    struct test_state *tests;
-    size_t *order; /* [n_tests] */
-    struct aglm_session *session;
-    const int32_t *session_tokens; /* what its cache holds a prefix of; NULL: nothing yet */
-    size_t session_test; /* whose configuration the session has; valid while session is open */
-    size_t last_test;    /* SIZE_MAX: none yet */
-    uint64_t start_ns;
-    size_t n_failed, n_skipped;
-    bool shuffle_all, interrupted, time_up;
-};
-
-static const struct aglm_test *test_at(const struct runner *r, size_t i)
-{
-    return &r->setup->plan->tests[i];
-}
-
-static uint64_t positions(const struct aglm_test *test)
-{
-    return (uint64_t)test->n_depth + test->n_prompt + test->n_gen;
-}
 
 static void tell(const struct runner *r, enum aglm_run_stage stage, size_t variant, size_t test,
                  uint64_t repetition, uint64_t ns)
@@ -89,18 +49,12 @@ static void close_session(struct runner *r)
     aglm_session_close(&r->session);
 }
 
-static void close_variant(struct runner *r, size_t v)
-{
-    aglm_model_close(&r->variants[v].model);
-    free(r->variants[v].tokens);
-    r->variants[v].tokens = NULL;
-}
-
 /* ---- ends of tests ---- */
 
 static void end_test(struct runner *r, struct test_state *test, const char *early)
 {
     if (test->record.n_samples > 0) {
+        aglm_roofs_fill(r->roofs, &test->record);
         aglm_verdict_set(&test->record, early);
         r->setup->record(r->setup->ctx, &test->record);
     }
@@ -123,130 +77,26 @@ static void report_test(struct runner *r, size_t i, struct aglm_err *err)
         r->interrupted = true;
         return;
     }
-    aglm_test_name(test_at(r, i), name, sizeof(name));
-    aglm_err_prefix(err, "%s: %s", r->setup->plan->variants[test_at(r, i)->variant].model, name);
+    aglm_test_name(aglm_runner_test(r, i), name, sizeof(name));
+    aglm_err_prefix(err, "%s: %s", r->setup->plan->variants[aglm_runner_test(r, i)->variant].model,
+                    name);
     r->setup->failed(r->setup->ctx, err);
     fail_test(r, i, err);
 }
 
-/* ---- models ---- */
-
-static int make_tokens(struct runner *r, size_t v, struct aglm_err *err)
+static void load(struct runner *r, size_t v)
 {
-    const struct aglm_plan *plan = r->setup->plan;
-    const struct aglm_model_info *info = aglm_model_info(r->variants[v].model);
-    uint64_t n = 1;
-    for (size_t i = 0; i < plan->n_tests; i++) {
-        if (plan->tests[i].variant == v && positions(&plan->tests[i]) > n) {
-            n = positions(&plan->tests[i]);
-        }
-    }
-    int32_t *tokens = calloc((size_t)n, sizeof(*tokens));
-    if (tokens == NULL || info->n_vocab == 0) {
-        free(tokens);
-        return aglm_err_set(err, -ENOMEM, "%s: no room for %" PRIu64 " token ids", info->name, n);
-    }
-    struct aglm_prng prng;
-    aglm_prng_init(&prng, r->setup->options->seed, 0);
-    for (uint64_t i = 0; i < n; i++) {
-        tokens[i] = (int32_t)aglm_prng_below(&prng, info->n_vocab);
-    }
-    r->variants[v].tokens = tokens;
-    return 0;
-}
-
-static const int32_t *tokens_of(const struct runner *r, size_t i)
-{
-    const int32_t *ids = r->tests[i].prompt.ids;
-    return ids != NULL ? ids : r->variants[test_at(r, i)->variant].tokens;
-}
-
-/* Whether test i has more positions than its model; such a prompt of a suite is skipped and said
- * so, without being a failure: the suite is the same for all models. */
-static bool too_long(const struct runner *r, size_t i)
-{
-    const struct aglm_test *test = test_at(r, i);
-    return positions(test) > aglm_model_info(r->variants[test->variant].model)->n_ctx_train;
-}
-
-/* The token ids of the suite's prompts; they stay until the end. */
-static int make_prompts(struct runner *r, size_t v, struct aglm_err *err)
-{
-    int rc = 0;
-    for (size_t i = 0; i < r->setup->plan->n_tests && rc == 0; i++) {
-        const struct aglm_test *test = test_at(r, i);
-        if (test->variant == v && test->prompt != NULL && !too_long(r, i)) {
-            rc = aglm_suite_prompt_make(&r->tests[i].prompt, test->prompt, r->variants[v].model,
-                                        r->setup->options->seed, err);
-        }
-    }
-    return rc;
-}
-
-static unsigned most_threads(const struct aglm_plan *plan, size_t v)
-{
-    unsigned n = 1;
-    for (size_t i = 0; i < plan->n_tests; i++) {
-        if (plan->tests[i].variant == v && plan->tests[i].n_threads > n) {
-            n = plan->tests[i].n_threads;
-        }
-    }
-    return n;
-}
-
-static void open_variant(struct runner *r, size_t v)
-{
-    const struct aglm_variant *variant = &r->setup->plan->variants[v];
     struct aglm_err err = {0};
-    struct aglm_model_options options = {.path = r->setup->paths[variant->model_index],
-                                         .backend = variant->backend,
-                                         .isa = variant->isa,
-                                         .quantize_quick = true,
-                                         .n_load_threads = most_threads(r->setup->plan, v),
-                                         .n_ctx_override =
-                                             (uint32_t)r->setup->options->override_ctx,
-                                         .cancelled = r->setup->cancelled,
-                                         .cancelled_ctx = r->setup->ctx};
     tell(r, AGLM_RUN_LOADING, v, 0, 0, 0);
-    int rc = aglm_requantize_open(&r->variants[v].model, &options, variant->quantize, &err);
-    if (rc == 0) {
-        rc = make_tokens(r, v, &err);
-    }
-    if (rc == 0) {
-        rc = make_prompts(r, v, &err);
-    }
-    if (rc == 0) {
+    if (aglm_runner_open_variant(r, v, &err) == 0 || !r->variants[v].failed) {
         return;
     }
-    close_variant(r, v);
-    if (rc == -ECANCELED) {
-        r->interrupted = true;
-        return;
-    }
-    r->variants[v].failed = true;
     r->setup->failed(r->setup->ctx, &err);
     for (size_t i = 0; i < r->setup->plan->n_tests; i++) {
-        if (test_at(r, i)->variant == v) {
+        if (aglm_runner_test(r, i)->variant == v) {
             fail_test(r, i, &err);
         }
     }
-}
-
-/* Whether all models together take less than half of the available memory. */
-static bool fit_together(const struct aglm_run_setup *setup)
-{
-    struct aglm_conditions now;
-    double bytes = 0;
-    for (size_t v = 0; v < setup->plan->n_variants; v++) {
-        const struct aglm_variant *variant = &setup->plan->variants[v];
-        struct stat st;
-        if (strcmp(variant->backend, "null") != 0 &&
-            stat(setup->paths[variant->model_index], &st) == 0) {
-            bytes += (double)st.st_size;
-        }
-    }
-    aglm_conditions_take(&now, NULL);
-    return setup->plan->n_variants == 1 || bytes < now.memory_available_bytes / 2;
 }
 
 /* ---- sessions ---- */
@@ -263,26 +113,26 @@ static bool same_configuration(const struct aglm_test *a, const struct aglm_test
  * configuration. *opened says whether it is a new one. */
 static int ensure_session(struct runner *r, size_t i, bool *opened, struct aglm_err *err)
 {
-    const struct aglm_test *test = test_at(r, i);
+    const struct aglm_test *test = aglm_runner_test(r, i);
     struct aglm_model *model = r->variants[test->variant].model;
     uint32_t n_train = aglm_model_info(model)->n_ctx_train;
-    if (positions(test) > n_train) {
+    if (aglm_runner_positions(test) > n_train) {
         return aglm_err_set(err, -EINVAL,
                             "needs %" PRIu64
                             " positions (depth + prompt + generated) and the model has %" PRIu32
                             ": give smaller -d, -p or -n, or --override-ctx if "
                             "the file understates it",
-                            positions(test), n_train);
+                            aglm_runner_positions(test), n_train);
     }
     *opened = false;
-    if (r->session != NULL && same_configuration(test, test_at(r, r->session_test))) {
+    if (r->session != NULL && same_configuration(test, aglm_runner_test(r, r->session_test))) {
         return 0;
     }
     close_session(r);
     uint64_t n_ctx = 1;
     for (size_t j = 0; j < r->setup->plan->n_tests; j++) {
-        uint64_t need = positions(test_at(r, j));
-        if (same_configuration(test, test_at(r, j)) && need > n_ctx && need <= n_train) {
+        uint64_t need = aglm_runner_positions(aglm_runner_test(r, j));
+        if (same_configuration(test, aglm_runner_test(r, j)) && need > n_ctx && need <= n_train) {
             n_ctx = need;
         }
     }
@@ -312,61 +162,6 @@ static int ensure_session(struct runner *r, size_t i, bool *opened, struct aglm_
 
 /* ---- one repetition ---- */
 
-/* Fills what is known before the first repetition. */
-static int start_record(struct runner *r, size_t i, struct aglm_err *err)
-{
-    const struct aglm_options *o = r->setup->options;
-    const struct aglm_test *test = test_at(r, i);
-    const struct aglm_variant *variant = &r->setup->plan->variants[test->variant];
-    const struct aglm_model_info *info = aglm_model_info(r->variants[test->variant].model);
-    struct aglm_record *rec = &r->tests[i].record;
-    char *profile = r->setup->common->profile_json;
-    *rec = *r->setup->common;
-    rec->profile_json = profile != NULL ? strdup(profile) : NULL;
-    if (profile != NULL && rec->profile_json == NULL) {
-        return aglm_err_set(err, -ENOMEM, "out of memory");
-    }
-    rec->started_ms = aglm_clock_wall_ms();
-    if (test->prompt != NULL) {
-        snprintf(rec->suite, sizeof(rec->suite), "%s", AGLM_SUITE_STANDARD);
-        snprintf(rec->prompt_digest, sizeof(rec->prompt_digest), "%s",
-                 r->tests[i].prompt.ids_digest);
-        snprintf(rec->text_digest, sizeof(rec->text_digest), "%s", r->tests[i].prompt.text_digest);
-    }
-    aglm_test_name(test, rec->test, sizeof(rec->test));
-    snprintf(rec->model_path, sizeof(rec->model_path), "%s", r->setup->paths[variant->model_index]);
-    snprintf(rec->model_name, sizeof(rec->model_name), "%s", info->name);
-    snprintf(rec->model_type, sizeof(rec->model_type), "%s", info->description);
-    snprintf(rec->arch, sizeof(rec->arch), "%s", info->arch);
-    snprintf(rec->quantization, sizeof(rec->quantization), "%s", info->quantization);
-    snprintf(rec->model_digest, sizeof(rec->model_digest), "%s", info->digest);
-    rec->model_size = info->size_bytes;
-    rec->model_n_params = info->n_params;
-    rec->bytes_per_token = info->bytes_per_token;
-    rec->load_ns = info->load_ns;
-    snprintf(rec->backend, sizeof(rec->backend), "%s", variant->backend);
-    snprintf(rec->isa, sizeof(rec->isa), "%s", info->isa);
-    snprintf(rec->cpu_mask, sizeof(rec->cpu_mask), "%s", test->cpu_mask);
-    aglm_requantize_label(rec->requantize, variant->quantize);
-    snprintf(rec->type_k, sizeof(rec->type_k), "%s", test->type_k);
-    snprintf(rec->type_v, sizeof(rec->type_v), "%s", test->type_v);
-    rec->n_threads = test->n_threads;
-    rec->n_batch = test->n_batch;
-    rec->n_ubatch = test->n_ubatch;
-    rec->n_prompt = test->n_prompt;
-    rec->n_gen = test->n_gen;
-    rec->n_depth = test->n_depth;
-    rec->cpu_strict = test->cpu_strict;
-    rec->repetitions = (uint32_t)o->repetitions;
-    rec->seed = o->seed;
-    rec->warmup = !o->no_warmup;
-    rec->delay_s = o->delay_s;
-    snprintf(rec->order, sizeof(rec->order), "%s",
-             r->shuffle_all ? "shuffled" : "shuffled per model");
-    r->tests[i].started = true;
-    return aglm_uuid_v7(rec->test_uuid, rec->started_ms, err);
-}
-
 /* Sleeps between different tests, in slices, so that Ctrl-C is heard. */
 static void delay(struct runner *r, size_t i)
 {
@@ -376,7 +171,8 @@ static void delay(struct runner *r, size_t i)
     if (delay_ns == 0 || r->last_test == SIZE_MAX || r->last_test == i) {
         return;
     }
-    tell(r, AGLM_RUN_DELAY, test_at(r, i)->variant, i, r->tests[i].record.n_samples + 1, 0);
+    tell(r, AGLM_RUN_DELAY, aglm_runner_test(r, i)->variant, i, r->tests[i].record.n_samples + 1,
+         0);
     while (aglm_clock_ns() - start < delay_ns && !should_stop(r)) {
         nanosleep(&slice, NULL);
     }
@@ -388,8 +184,8 @@ static int warm_up(struct runner *r, size_t i, bool opened, struct aglm_err *err
     if (r->setup->options->no_warmup || (test->warmed && !opened)) {
         return 0;
     }
-    tell(r, AGLM_RUN_WARM_UP, test_at(r, i)->variant, i, test->record.n_samples + 1, 0);
-    int rc = aglm_measure_warm_up(r->session, tokens_of(r, i), test_at(r, i),
+    tell(r, AGLM_RUN_WARM_UP, aglm_runner_test(r, i)->variant, i, test->record.n_samples + 1, 0);
+    int rc = aglm_measure_warm_up(r->session, aglm_runner_tokens(r, i), aglm_runner_test(r, i),
                                   test->warmed ? REWARM_TOKENS : UINT32_MAX, err);
     test->warmed = true;
     return rc;
@@ -410,19 +206,19 @@ static bool logits_finite(const struct aglm_session *session, uint32_t n_vocab)
 static int measure(struct runner *r, size_t i, struct aglm_err *err)
 {
     struct test_state *test = &r->tests[i];
-    size_t v = test_at(r, i)->variant;
+    size_t v = aglm_runner_test(r, i)->variant;
     uint32_t n_vocab = aglm_model_info(r->variants[v].model)->n_vocab;
     uint64_t start = aglm_clock_ns();
     bool opened = false;
     struct aglm_sample sample;
     int rc = ensure_session(r, i, &opened, err);
     if (rc == 0 && !test->started) {
-        rc = start_record(r, i, err);
+        rc = aglm_runner_start_record(r, i, err);
     }
-    if (rc == 0 && !opened && r->session_tokens != tokens_of(r, i)) {
+    if (rc == 0 && !opened && r->session_tokens != aglm_runner_tokens(r, i)) {
         aglm_session_truncate(r->session, 0);
     }
-    r->session_tokens = tokens_of(r, i);
+    r->session_tokens = aglm_runner_tokens(r, i);
     if (rc == 0) {
         rc = warm_up(r, i, opened, err);
     }
@@ -430,8 +226,8 @@ static int measure(struct runner *r, size_t i, struct aglm_err *err)
         return rc;
     }
     tell(r, AGLM_RUN_MEASURE, v, i, test->record.n_samples + 1, 0);
-    rc = aglm_measure_once(&sample, r->session, tokens_of(r, i), test_at(r, i),
-                           test_at(r, i)->prompt != NULL ? n_vocab : 0, err);
+    rc = aglm_measure_once(&sample, r->session, aglm_runner_tokens(r, i), aglm_runner_test(r, i),
+                           aglm_runner_test(r, i)->prompt != NULL ? n_vocab : 0, err);
     if (rc < 0) {
         return rc;
     }
@@ -451,11 +247,12 @@ static int measure(struct runner *r, size_t i, struct aglm_err *err)
 
 static void skip(struct runner *r, size_t i)
 {
-    const struct aglm_test *test = test_at(r, i);
+    const struct aglm_test *test = aglm_runner_test(r, i);
     struct aglm_err err = {0};
     aglm_err_set(&err, -E2BIG,
                  "%s: %s: skipped: it needs %" PRIu64 " positions and the model has %" PRIu32,
-                 r->setup->plan->variants[test->variant].model, test->prompt->id, positions(test),
+                 r->setup->plan->variants[test->variant].model, test->prompt->id,
+                 aglm_runner_positions(test),
                  aglm_model_info(r->variants[test->variant].model)->n_ctx_train);
     r->setup->failed(r->setup->ctx, &err);
     r->tests[i].skipped = true;
@@ -469,7 +266,7 @@ static void repetition(struct runner *r, size_t i)
     if (test->failed || test->skipped) {
         return;
     }
-    if (test_at(r, i)->prompt != NULL && too_long(r, i)) {
+    if (aglm_runner_test(r, i)->prompt != NULL && aglm_runner_too_long(r, i)) {
         skip(r, i);
         return;
     }
@@ -486,6 +283,44 @@ static void repetition(struct runner *r, size_t i)
     r->last_test = i;
 }
 
+/* ---- the roof ---- */
+
+/* Without a roof the results stand alone: said once, no failure of any test. */
+static void measure_roof(struct runner *r, enum aglm_roofs_moment moment)
+{
+    struct aglm_err err = {0};
+    if (r->roofs == NULL) {
+        return;
+    }
+    tell(r, AGLM_RUN_ROOF, 0, 0, 0, 0);
+    if (aglm_roofs_measure(r->roofs, moment, &err) < 0) {
+        aglm_err_prefix(&err, "results without this device's limit");
+        r->setup->failed(r->setup->ctx, &err);
+        aglm_roofs_destroy(&r->roofs);
+    }
+    r->roof_ns = aglm_clock_ns();
+}
+
+static int start_roofs(struct runner *r, struct aglm_err *err)
+{
+    int rc = r->setup->roof == NULL ? 0
+                                    : aglm_roofs_create(&r->roofs, r->setup->plan,
+                                                        aglm_isa_detect(), r->setup->roof, err);
+    if (rc == 0 && !should_stop(r)) {
+        measure_roof(r, AGLM_ROOFS_START);
+    }
+    return rc;
+}
+
+/* Between rounds only where that takes little of the whole time. */
+static void roof_between_rounds(struct runner *r)
+{
+    enum { SHARE = 20 };
+    if (r->roofs != NULL && aglm_clock_ns() - r->roof_ns > SHARE * aglm_roofs_last_ns(r->roofs)) {
+        measure_roof(r, AGLM_ROOFS_ROUND);
+    }
+}
+
 /* ---- the whole ---- */
 
 /* Runs the rounds of the tests of variants [first, first + n). */
@@ -493,10 +328,10 @@ static void run_group(struct runner *r, size_t first, size_t n)
 {
     size_t n_tests = 0;
     for (size_t v = first; v < first + n && !should_stop(r); v++) {
-        open_variant(r, v);
+        load(r, v);
     }
     for (size_t i = 0; i < r->setup->plan->n_tests; i++) {
-        size_t v = test_at(r, i)->variant;
+        size_t v = aglm_runner_test(r, i)->variant;
         if (v >= first && v < first + n) {
             r->order[n_tests++] = i;
         }
@@ -506,17 +341,20 @@ static void run_group(struct runner *r, size_t first, size_t n)
         for (size_t k = 0; k < n_tests && !should_stop(r); k++) {
             repetition(r, r->order[k]);
         }
+        if (round + 1 < r->setup->options->repetitions && !should_stop(r)) {
+            roof_between_rounds(r);
+        }
     }
     close_session(r);
     for (size_t v = first; v < first + n; v++) {
-        close_variant(r, v);
+        aglm_runner_close_variant(r, v);
     }
 }
 
 static void run_groups(struct runner *r)
 {
     size_t n = r->setup->plan->n_variants;
-    r->shuffle_all = fit_together(r->setup);
+    r->shuffle_all = aglm_runner_fit_together(r->setup);
     if (r->shuffle_all) {
         run_group(r, 0, n);
         return;
@@ -548,6 +386,9 @@ static void collect(struct runner *r, struct aglm_run_result *out)
         }
         if (!test->failed && test->record.n_samples < r->setup->options->repetitions) {
             end_test(r, test, why_early(r, test));
+        } else if (r->roofs != NULL) {
+            aglm_roofs_fill(r->roofs, &test->record);
+            r->setup->record(r->setup->ctx, &test->record);
         }
         out->records[out->n++] = test->record;
         test->record = (struct aglm_record){0};
@@ -573,7 +414,14 @@ int aglm_run(struct aglm_run_result *out, const struct aglm_run_setup *setup, st
         rc = aglm_err_set(err, -ENOMEM, "out of memory for %zu tests", n);
         goto out;
     }
+    rc = start_roofs(&r, err);
+    if (rc < 0) {
+        goto out;
+    }
     run_groups(&r);
+    if (!r.interrupted) {
+        measure_roof(&r, AGLM_ROOFS_END);
+    }
     collect(&r, &result);
     *out = result;
     result = (struct aglm_run_result){0};
@@ -582,6 +430,7 @@ out:
         aglm_suite_prompt_finish(&r.tests[i].prompt);
         aglm_record_finish(&r.tests[i].record);
     }
+    aglm_roofs_destroy(&r.roofs);
     free(r.variants);
     free(r.tests);
     free(r.order);

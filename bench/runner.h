@@ -10,6 +10,7 @@
 #include "bench/matrix.h"
 #include "bench/options.h"
 #include "bench/record.h"
+#include "bench/roofs.h"
 #include "probes/err.h"
 
 #include <stdbool.h>
@@ -17,6 +18,7 @@
 #include <stdint.h>
 
 enum aglm_run_stage {
+    AGLM_RUN_ROOF,    /* the device's limits are measured; neither variant nor test is valid */
     AGLM_RUN_LOADING, /* variant is valid, test is not */
     AGLM_RUN_DELAY,
     AGLM_RUN_WARM_UP,
@@ -39,9 +41,12 @@ struct aglm_run_setup {
     void *ctx;                        /* of the callbacks, none of which may be NULL */
     bool (*cancelled)(void *ctx);
     void (*event)(void *ctx, const struct aglm_run_event *event);
-    /* After every repetition, and once more with the last verdict when a test ends early. */
+    /* aglm_roof_measure, or a test's; NULL: results go without their roof. */
+    aglm_roof_fn roof;
+    /* After every repetition, and once more with the last verdict when a test ends early, or when
+     * the roof was measured again at the end. */
     void (*record)(void *ctx, const struct aglm_record *record);
-    /* A model or a test cannot be measured; err names it. */
+    /* A model, a test or the roof cannot be measured; err names it. */
     void (*failed)(void *ctx, const struct aglm_err *err);
 };
 

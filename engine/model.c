@@ -146,6 +146,20 @@ const struct aglm_model_info *aglm_model_info(const struct aglm_model *model)
     return &model->info;
 }
 
+uint64_t aglm_model_attention_madds(const struct aglm_model *model, uint64_t first, uint64_t n)
+{
+    const struct aglm_hparams *hp = &model->hp;
+    uint64_t all = 0, local = 0, n_local = 0;
+    for (uint32_t i = 0; i < hp->n_layers; i++)
+        n_local += aglm_layer_is_local(hp, i);
+    for (uint64_t seen = first + 1; seen <= first + n; seen++) {
+        all += seen;
+        local += hp->n_window && seen > hp->n_window ? hp->n_window : seen;
+    }
+    return 2 * (uint64_t)hp->n_heads * hp->head_dim *
+           ((hp->n_layers - n_local) * all + n_local * local);
+}
+
 const struct aglm_gguf *aglm_model_file(const struct aglm_model *model)
 {
     return model->file;

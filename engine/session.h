@@ -51,7 +51,12 @@ struct aglm_model_info {
     uint64_t size_bytes; /* of all tensors, in the types they have in memory */
     uint64_t
         bytes_per_token; /* weight bytes that decoding one token reads (KV cache not counted) */
-    uint64_t load_ns;    /* from open() to ready, repacking included */
+    /* Elements of the matrices that tokens are multiplied with: a multiply-add each for every
+     * token; all of them, and those of the output matrix, which only the last token of a prompt
+     * needs. 0: the backend does no arithmetic. */
+    uint64_t matmul_params, output_params;
+    bool int8_math;   /* most of those are multiplied as 8-bit integers, else as 32-bit floats */
+    uint64_t load_ns; /* from open() to ready, repacking included */
     uint32_t n_vocab, n_ctx_train, n_layers, n_embd;
     char digest[33]; /* xxh3-128 of the file's metadata and a sample of its data; see model.c */
 };
@@ -61,6 +66,9 @@ int aglm_model_open(struct aglm_model **out, const struct aglm_model_options *op
                     struct aglm_err *err);
 void aglm_model_close(struct aglm_model **model); /* after its sessions */
 const struct aglm_model_info *aglm_model_info(const struct aglm_model *model);
+/* Multiply-adds of attention (keys, then values) of n tokens at positions first …: token p meets
+ * the positions up to its own, in local layers at most the window. Of every head and layer. */
+uint64_t aglm_model_attention_madds(const struct aglm_model *model, uint64_t first, uint64_t n);
 /* The model's tokenizer, read when first asked for, owned by the model. Errors as
  * aglm_tokenizer_open. Not for several threads at once. */
 int aglm_model_tokenizer(struct aglm_model *model, const struct aglm_tokenizer **out,

@@ -1,13 +1,16 @@
 /* Measures the device's limits; see roof.h.
  *
- * One team of threads for each thread count: all wait for the same moment, work until the window's
- * end, and each reports what it did over its own time. Refused: more than 512 threads.
+ * One team of threads for each window: all are there and pinned before it begins, work until the
+ * same end, and each reports what it did since the common beginning: a thread that the kernel lets
+ * wait lowers the sum, and none is counted alone while others have yet to start. Refused: more than
+ * 512 threads.
  */
 #include "probes/roof.h"
 
 #include "probes/clock.h"
 #include "probes/isa.h"
 #include "probes/profile.h"
+#include "probes/roof_cpus.h"
 #include "probes/roof_kernels.h"
 
 #include <errno.h>
@@ -15,11 +18,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { MAX_THREADS = 512, WINDOWS = 3, CHUNK = 1 << 18, ALIGN = 1 << 12 };
+enum { MAX_THREADS = 512, MAX_COUNTS = 64, CHUNK = 1 << 18, ALIGN = 1 << 12 };
 
 #define DEFAULT_BUFFER ((size_t)256 << 20)
 
@@ -40,26 +44,23 @@ struct team {
     size_t part_bytes; /* of each member */
     uint64_t window_ns;
     unsigned n;
+    size_t n_cpus; /* 0: not pinned */
+    unsigned cpus[AGLM_ROOF_CPUS_MAX];
     atomic_uint ready;
-    atomic_int go;
-    atomic_ullong sink; /* keeps the results alive */
+    atomic_ullong start_ns; /* 0: not yet */
+    atomic_ullong sink;     /* keeps the results alive */
     struct member member[MAX_THREADS];
 };
 
-/* The i-th CPU of those the process may use; failing is no harm. */
-static void pin(unsigned index)
+/* Failing is no harm. */
+static void pin(const struct team *t, unsigned index)
 {
-    cpu_set_t all, one;
-    if (sched_getaffinity(0, sizeof(all), &all) || CPU_COUNT(&all) == 0)
+    cpu_set_t one;
+    if (t->n_cpus == 0)
         return;
-    unsigned wanted = index % (unsigned)CPU_COUNT(&all);
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, &all) && wanted-- == 0) {
-            CPU_ZERO(&one);
-            CPU_SET(cpu, &one);
-            (void)pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
-            return;
-        }
+    CPU_ZERO(&one);
+    CPU_SET(t->cpus[index % t->n_cpus], &one);
+    (void)pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
 }
 
 static uint64_t work(const struct team *t, const uint8_t *part, size_t *at, uint64_t *done)
@@ -80,14 +81,13 @@ static void *run_member(void *ctx)
     struct member *m = ctx;
     struct team *t = m->team;
     const uint8_t *part = t->buffer ? t->buffer + m->index * t->part_bytes : NULL;
-    uint64_t done = 0, sum = 0, total = 0, now;
+    uint64_t done = 0, sum = 0, total = 0, start, now;
     size_t at = 0;
-    pin(m->index);
-    atomic_fetch_add(&t->ready, 1);
-    while (!atomic_load(&t->go))
-        sched_yield();
+    pin(t, m->index);
     sum ^= work(t, part, &at, &done); /* clocks and prefetchers wake up */
-    const uint64_t start = aglm_clock_ns();
+    atomic_fetch_add(&t->ready, 1);
+    while (!(start = atomic_load(&t->start_ns)))
+        sched_yield();
     do {
         sum ^= work(t, part, &at, &done);
         total += done;
@@ -104,7 +104,7 @@ static double run_window(struct team *t)
     unsigned started = 0;
     double sum = 0;
     atomic_store(&t->ready, 0);
-    atomic_store(&t->go, 0);
+    atomic_store(&t->start_ns, 0);
     for (; started < t->n; started++) {
         struct member *m = &t->member[started];
         *m = (struct member){.team = t, .index = started};
@@ -113,7 +113,7 @@ static double run_window(struct team *t)
     }
     while (atomic_load(&t->ready) < started)
         sched_yield();
-    atomic_store(&t->go, 1);
+    atomic_store(&t->start_ns, aglm_clock_ns());
     for (unsigned i = 0; i < started; i++) {
         pthread_join(t->member[i].thread, NULL);
         sum += t->member[i].per_s;
@@ -127,11 +127,12 @@ static int measure_line(struct aglm_roof *roof, struct team *t, struct aglm_err 
                                   .isa = t->kernels->isa,
                                   .threads = t->n,
                                   .low_per_s = INFINITY,
-                                  .n_windows = WINDOWS};
+                                  .n_windows = AGLM_ROOF_WINDOWS};
     if (roof->n == AGLM_ROOF_MAX_LINES)
         return 0;
-    for (unsigned i = 0; i < WINDOWS; i++) {
+    for (unsigned i = 0; i < AGLM_ROOF_WINDOWS; i++) {
         double per_s = run_window(t);
+        line.window_per_s[i] = per_s;
         if (per_s <= 0)
             return aglm_err_set(err, -EAGAIN, "roof: %u threads could not be started", t->n);
         line.per_s = per_s > line.per_s ? per_s : line.per_s;
@@ -167,61 +168,107 @@ static int make_buffer(uint8_t **out, size_t bytes, struct aglm_err *err)
     return 0;
 }
 
-static int measure_threads(struct aglm_roof *roof, struct team *t,
-                           const struct aglm_roof_kernels *const *sets, size_t n_sets,
-                           unsigned skip, struct aglm_err *err)
+static bool wanted(const struct aglm_roof_options *o, const char *isa)
+{
+    for (size_t i = 0; i < o->n_isas; i++)
+        if (strcmp(o->isas[i], isa) == 0)
+            return true;
+    return !o->isas;
+}
+
+struct sets {
+    const struct aglm_roof_kernels *v[3];
+    size_t n;
+};
+
+static struct sets find_sets(uint32_t flags)
+{
+    struct sets sets = {.v = {&aglm_roof_c}, .n = 1};
+    (void)flags;
+#if defined(__x86_64__)
+    if (flags & AGLM_ISA_AVX2)
+        sets.v[sets.n++] = &aglm_roof_avx2;
+    if (flags & AGLM_ISA_AVX512)
+        sets.v[sets.n++] = &aglm_roof_avx512;
+#endif
+    return sets;
+}
+
+/* All lines of t->n threads. */
+static int measure_threads(struct aglm_roof *roof, struct team *t, const struct sets *sets,
+                           const struct aglm_roof_options *o, struct aglm_err *err)
 {
     int rc = 0;
     t->part_bytes = roof->buffer_bytes / t->n / CHUNK * CHUNK;
-    t->kernels = sets[n_sets - 1]; /* the widest loads */
+    t->kernels = sets->v[sets->n - 1]; /* the widest loads */
     t->kind = AGLM_ROOF_READ;
-    if (!(skip & 1u << AGLM_ROOF_READ))
+    if (!(o->skip & 1u << AGLM_ROOF_READ))
         rc = measure_line(roof, t, err);
-    for (size_t i = 0; i < n_sets && !rc; i++) {
-        t->kernels = sets[i];
+    for (size_t i = 0; i < sets->n && !rc; i++) {
+        if (!wanted(o, sets->v[i]->isa))
+            continue;
+        t->kernels = sets->v[i];
         t->kind = AGLM_ROOF_INT8;
-        if (!(skip & 1u << AGLM_ROOF_INT8))
+        if (!(o->skip & 1u << AGLM_ROOF_INT8))
             rc = measure_line(roof, t, err);
         t->kind = AGLM_ROOF_F32;
-        if (!rc && !(skip & 1u << AGLM_ROOF_F32))
+        if (!rc && !(o->skip & 1u << AGLM_ROOF_F32))
             rc = measure_line(roof, t, err);
     }
     return rc;
 }
 
+/* The thread counts to measure, and the largest. */
+static int choose_counts(unsigned counts[MAX_COUNTS], size_t *n_counts, unsigned *max,
+                         const struct aglm_roof_options *o, struct aglm_err *err)
+{
+    const unsigned *given = o->threads ? o->threads : &o->max_threads;
+    const size_t n_given = o->threads ? o->n_threads : 1;
+    size_t n = 0;
+    *max = 0;
+    if (n_given < 1 || n_given > MAX_COUNTS)
+        return aglm_err_set(err, -EINVAL, "roof: %zu thread counts: must be 1 to %d", n_given,
+                            MAX_COUNTS);
+    for (size_t i = 0; i < n_given; i++) {
+        if (given[i] < 1 || given[i] > MAX_THREADS)
+            return aglm_err_set(err, -EINVAL, "roof: %u threads: must be 1 to %d", given[i],
+                                MAX_THREADS);
+        *max = given[i] > *max ? given[i] : *max;
+    }
+    for (unsigned k = 1; !o->threads && k < *max; k *= 2)
+        counts[n++] = k;
+    for (size_t i = 0; i < n_given; i++)
+        counts[n++] = given[i];
+    *n_counts = n;
+    return 0;
+}
+
 int aglm_roof_measure(struct aglm_roof *out, const struct aglm_roof_options *options,
                       struct aglm_err *err)
 {
-    const struct aglm_roof_kernels *sets[3] = {&aglm_roof_c};
+    const struct sets sets = find_sets(options->isa_flags);
     const uint64_t start_ns = aglm_clock_ns();
+    unsigned counts[MAX_COUNTS], max;
     struct aglm_roof roof = {0};
     uint8_t *buffer = NULL;
-    size_t n_sets = 1;
-    const unsigned max = options->max_threads;
-    if (max < 1 || max > MAX_THREADS)
-        return aglm_err_set(err, -EINVAL, "roof: %u threads: must be 1 to %d", max, MAX_THREADS);
-#if defined(__x86_64__)
-    if (options->isa_flags & AGLM_ISA_AVX2)
-        sets[n_sets++] = &aglm_roof_avx2;
-    if (options->isa_flags & AGLM_ISA_AVX512)
-        sets[n_sets++] = &aglm_roof_avx512;
-#endif
+    size_t n_counts = 0;
+    int rc = choose_counts(counts, &n_counts, &max, options, err);
+    if (rc)
+        return rc;
     struct team *t = calloc(1, sizeof(*t));
     if (!t)
         return aglm_err_set(err, -ENOMEM, "roof: out of memory");
     t->window_ns = (options->window_ms ? options->window_ms : 20) * (uint64_t)1000000;
+    t->n_cpus = aglm_roof_cpus(t->cpus, options->cpu_mask, options->cpu_mask_bytes);
     roof.buffer_bytes = choose_bytes(options) / ALIGN * ALIGN;
     roof.buffer_bytes =
         roof.buffer_bytes < (size_t)max * CHUNK ? (size_t)max * CHUNK : roof.buffer_bytes;
-    int rc = 0;
     if (!(options->skip & 1u << AGLM_ROOF_READ))
         rc = make_buffer(&buffer, roof.buffer_bytes, err);
     t->buffer = buffer;
-    for (unsigned n = 1; !rc; n = n * 2 < max ? n * 2 : max) {
-        t->n = n;
-        rc = measure_threads(&roof, t, sets, n_sets, options->skip, err);
-        if (n == max)
-            break;
+    for (size_t i = 0; i < n_counts && !rc; i++) {
+        t->n = counts[i];
+        rc = measure_threads(&roof, t, &sets, options, err);
     }
     if (buffer)
         munmap(buffer, roof.buffer_bytes);

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { AGLM_ROOF_WINDOWS = 3 };
+
 enum aglm_roof_kind { AGLM_ROOF_READ, AGLM_ROOF_INT8, AGLM_ROOF_F32 };
 
 struct aglm_roof_line {
@@ -23,6 +25,7 @@ struct aglm_roof_line {
     double per_s;     /* bytes or operations a second: the best window */
     double low_per_s; /* the worst window */
     unsigned n_windows;
+    double window_per_s[AGLM_ROOF_WINDOWS]; /* [n_windows], in the order taken */
 };
 
 enum { AGLM_ROOF_MAX_LINES = 128 };
@@ -35,17 +38,25 @@ struct aglm_roof {
 };
 
 struct aglm_roof_options {
-    uint32_t isa_flags;   /* enum aglm_isa_flag: what may be run */
-    unsigned max_threads; /* 1 … 512; measured are 1, 2, 4, … and this one */
-    size_t buffer_bytes;  /* 0: 256 MiB, or an eighth of the memory available if that is less */
-    unsigned window_ms;   /* 0: 20 */
+    uint32_t isa_flags;      /* enum aglm_isa_flag: what may be run */
+    unsigned max_threads;    /* 1 … 512; measured are 1, 2, 4, … and this one */
+    const unsigned *threads; /* NULL, or instead: [n_threads] of 1 … 512 each, max_threads unused */
+    size_t n_threads;
+    const char *const
+        *isas; /* NULL: the peaks of all sets that may be run, or of these: [n_isas] */
+    size_t n_isas;
+    const uint8_t *cpu_mask; /* NULL, or the CPUs to take: bit i of byte i/8 */
+    size_t cpu_mask_bytes;
+    size_t buffer_bytes; /* 0: 256 MiB, or an eighth of the memory available if that is less */
+    unsigned window_ms;  /* 0: 20 */
     /* Kinds to leave out: bits 1 << kind. */
     unsigned skip;
 };
 
 /* Takes about (kinds x instruction sets x thread counts x 3 windows) and the time to touch the
- * buffer: under 3 s for 8 threads. Threads are pinned one to a CPU that the process may use.
- * -ENOMEM; -EAGAIN: no thread could be started; -EINVAL for options out of range. */
+ * buffer: under 3 s for 8 threads. Threads are pinned one to a CPU that the process may use, the
+ * most capable CPUs first. All threads of a window share its beginning: who starts late has done
+ * less. -ENOMEM; -EAGAIN: no thread could be started; -EINVAL for options out of range. */
 int aglm_roof_measure(struct aglm_roof *out, const struct aglm_roof_options *options,
                       struct aglm_err *err);
 

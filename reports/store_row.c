@@ -27,6 +27,21 @@ static void put_real(struct aglm_row_binder *b, double value)
         b->rc = sqlite3_bind_double(b->stmt, b->next++, value);
 }
 
+static void put_roof(struct aglm_row_binder *b, const struct aglm_record *rec)
+{
+    const struct aglm_roof_range *const ranges[] = {&rec->roof_read, &rec->roof_int8,
+                                                    &rec->roof_f32};
+    put_real(b, rec->kv_bytes_per_token);
+    put_real(b, rec->prefill_ops);
+    aglm_row_put_text(b, rec->prefill_kind);
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {
+        put_real(b, ranges[i]->best);
+        put_real(b, ranges[i]->median);
+        put_real(b, ranges[i]->low);
+    }
+    aglm_row_put_text(b, rec->roof_when);
+}
+
 /* In the order of AGLM_ROW_TEST_COLUMNS. */
 void aglm_row_put_test(struct aglm_row_binder *b, const struct aglm_record *rec)
 {
@@ -61,6 +76,7 @@ void aglm_row_put_test(struct aglm_row_binder *b, const struct aglm_record *rec)
     aglm_row_put_text(b, rec->order);
     aglm_row_put_int(b, rec->valid);
     aglm_row_put_text(b, rec->reasons);
+    put_roof(b, rec);
 }
 
 void aglm_row_put_conditions(struct aglm_row_binder *b, const struct aglm_conditions *c)
@@ -123,6 +139,20 @@ static double take_real(struct taker *t)
 
 #define TAKE(t, field) take_text(t, field, sizeof(field))
 
+static void take_roof(struct taker *t, struct aglm_record *rec)
+{
+    struct aglm_roof_range *const ranges[] = {&rec->roof_read, &rec->roof_int8, &rec->roof_f32};
+    rec->kv_bytes_per_token = take_real(t);
+    rec->prefill_ops = take_real(t);
+    TAKE(t, rec->prefill_kind);
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {
+        ranges[i]->best = take_real(t);
+        ranges[i]->median = take_real(t);
+        ranges[i]->low = take_real(t);
+    }
+    TAKE(t, rec->roof_when);
+}
+
 static void take_configuration(struct taker *t, struct aglm_record *rec)
 {
     TAKE(t, rec->backend);
@@ -178,6 +208,7 @@ int aglm_row_take_test(sqlite3_stmt *stmt, struct aglm_record *rec)
     rec->bytes_per_token = take_int(&t);
     rec->load_ns = take_int(&t);
     take_configuration(&t, rec);
+    take_roof(&t, rec);
     return SQLITE_OK;
 }
 

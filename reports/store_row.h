@@ -16,7 +16,11 @@
     "model_n_params, bytes_per_token, load_ns, backend, isa, cpu_mask, affinity, requantize, "  \
     "type_k, type_v, prompt_digest, text_digest, "                                              \
     "n_threads, n_batch, n_ubatch, n_prompt, n_gen, n_depth, repetitions, seed, cpu_strict, "   \
-    "warmup, delay_s, order_kind, valid, reasons"
+    "warmup, delay_s, order_kind, valid, reasons, "                                             \
+    "kv_bytes_per_token, prefill_ops, prefill_kind, "                                           \
+    "roof_read_bytes_per_s, roof_read_median_bytes_per_s, roof_read_low_bytes_per_s, "          \
+    "roof_int8_ops_per_s, roof_int8_median_ops_per_s, roof_int8_low_ops_per_s, "                \
+    "roof_f32_ops_per_s, roof_f32_median_ops_per_s, roof_f32_low_ops_per_s, roof_when"
 
 /* Of one moment's conditions, from the table alias m. */
 #define AGLM_ROW_CONDITION_COLUMNS(m)                                           \

@@ -365,12 +365,15 @@ static void tell(const struct loader *l, struct aglm_model_info *info)
                            : m->n_rows * m->k / type->block_elements * type->block_bytes;
         bytes_of[m->type] += m->n_rows * m->k;
         info->bytes_per_token += bytes;
+        info->matmul_params += m->n_rows * m->k;
     }
     for (size_t i = 0; i < AGLM_MATMUL_SLOTS; i++)
         best = bytes_of[i] > bytes_of[best] ? i : best;
     snprintf(info->quantization, sizeof(info->quantization), "%s",
              quantization_name(l, (enum aglm_dtype)best));
     snprintf(info->isa, sizeof(info->isa), "%s", l->w->kernels.isa);
+    info->output_params = l->model->tensors.output->n_elements;
+    info->int8_math = best == AGLM_INT8 || aglm_dtype_get((uint32_t)best)->quantized;
     /* Matrices, then what stays in the file's form: vectors, and an embedding that is no output
      * matrix. */
     const size_t row = l->w->embedding.row_bytes;

@@ -24,6 +24,32 @@ class Run(Case):
             self.assertGreater(row["load_ns"], 0)
             self.assertGreater(row["peak_rss_bytes"], 0)
 
+    def test_roof(self):
+        model = ("-m", Q4, "-p", "8", "-n", "4", "-r", "2", "-t", "1")
+        rows, _ = self.rows(*model, "--db", "x.db")
+        for row in rows:
+            for what in ("read", "int8", "f32"):
+                unit = "bytes_per_s" if what == "read" else "ops_per_s"
+                low, median, best = (row[f"roof_{what}_{k}{unit}"] for k in ("low_", "median_", ""))
+                self.assertTrue(0 < low <= median <= best, row)
+            self.assertRegex(row["roof_when"], "^start, (1 round, )?end$")
+            self.assertEqual(row["prefill_kind"], "int8")
+            phase, other = ("prefill", "decode") if row["n_prompt"] else ("decode", "prefill")
+            self.assertGreater(row[f"{phase}_roof_percent"], 0)
+            self.assertIsNone(row[f"{other}_roof_percent"])
+        db = sqlite3.connect(self.path("x.db"))
+        self.assertEqual([r[0] for r in db.execute("SELECT roof_read_bytes_per_s FROM test ORDER BY n_gen")],
+                         [row["roof_read_bytes_per_s"] for row in rows])
+        db.close()
+        self.assertIn(" of roof ", self.run_it(*model)[0].splitlines()[0])
+        for args in (("--roof", "off"), ("--backend", "null")):
+            rows, _ = self.rows(*model, *args)
+            self.assertEqual({row["roof_when"] for row in rows}, {""})
+            for name in [n for n in rows[0] if "roof" in n and n != "roof_when"]:
+                self.assertEqual({row[name] for row in rows}, {None}, name)
+            self.assertNotIn(" of roof ", self.run_it(*model, *args)[0])
+        self.run_it(*model, "--roof", "up", code=2)
+
     def test_requantize(self):
         rows, _ = self.rows("-m", F32, "-q", "none,q8_0", "-p", "8", "-n", "0", "-r", "1")
         self.assertEqual([r["quantization"] for r in rows], ["F32", "Q8_0"])

@@ -33,6 +33,9 @@ int aglm_model_open(struct aglm_model **out, const struct aglm_model_options *op
         .n_params = 1000,
         .size_bytes = 4000,
         .bytes_per_token = 4000,
+        .matmul_params = 900,
+        .output_params = 100,
+        .int8_math = true,
         .load_ns = 77,
         .n_vocab = FAKE_VOCAB,
         .n_ctx_train = fake_engine.n_ctx_train > 0 ? fake_engine.n_ctx_train : FAKE_CTX_TRAIN};
@@ -75,6 +78,16 @@ int aglm_model_tokenizer(struct aglm_model *model, const struct aglm_tokenizer *
 const struct aglm_gguf *aglm_model_file(const struct aglm_model *model)
 {
     return fake_engine.file;
+}
+
+uint64_t aglm_model_attention_madds(const struct aglm_model *model, uint64_t first, uint64_t n)
+{
+    return 10 * n + first;
+}
+
+uint64_t aglm_session_kv_bytes(const struct aglm_session *session, size_t depth)
+{
+    return 8 * depth;
 }
 
 int aglm_session_open(struct aglm_session **out, struct aglm_model *model,

@@ -52,6 +52,12 @@ void aglm_samples_record(struct aglm_record *record)
     record->warmup = true;
     record->delay_s = 3;
     SET(order, "shuffled");
+    record->kv_bytes_per_token = 250000;
+    record->prefill_ops = 64e9;
+    SET(prefill_kind, "int8");
+    record->roof_read = (struct aglm_roof_range){125e6, 100e6, 62.5e6};
+    record->roof_int8 = (struct aglm_roof_range){1280e9, 1270.5e9, NAN};
+    SET(roof_when, "start, 2 rounds, end");
 }
 
 void aglm_samples_add(struct aglm_record *record, uint64_t prefill_ns, uint64_t first_token_ns,

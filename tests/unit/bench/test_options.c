@@ -50,6 +50,7 @@ START_TEST(defaults_are_llama_benchs)
     ck_assert_str_eq(o.quantize.values[0], "none");
     ck_assert_str_eq(o.backends.values[0], "cpu");
     ck_assert_str_eq(o.isas.values[0], "auto");
+    ck_assert(o.roof);
     ck_assert(!o.no_warmup && !o.quiet && !o.progress && !o.no_db && !o.help && o.db == NULL);
     aglm_options_finish(&o);
 }
@@ -77,7 +78,7 @@ START_TEST(scalars_and_flags)
 {
     struct aglm_options o =
         parsed("-r 7 --delay 2 --seed 0 --max-time 60 -o sql -oe jsonl --db x.db "
-               "--label night --quiet --progress --no-warmup");
+               "--label night --roof off --quiet --progress --no-warmup");
     ck_assert_uint_eq(o.repetitions, 7);
     ck_assert_uint_eq(o.delay_s, 2);
     ck_assert_uint_eq(o.seed, 0);
@@ -86,7 +87,7 @@ START_TEST(scalars_and_flags)
     ck_assert_int_eq(o.output_err, AGLM_FORMAT_JSONL);
     ck_assert_str_eq(o.db, "x.db");
     ck_assert_str_eq(o.label, "night");
-    ck_assert(o.quiet && o.progress && o.no_warmup);
+    ck_assert(o.quiet && o.progress && o.no_warmup && !o.roof);
     aglm_options_finish(&o);
 }
 END_TEST
@@ -165,6 +166,7 @@ static const char *const wrong[][2] = {
     {"--cpu-strict 2", "--cpu-strict: '2'"},
     {"--label _", "--label: give 1 to 63 bytes"},
     {"--db _", "--db: give 1 to"},
+    {"--roof maybe", "--roof: 'maybe': give on or off"},
     {"--quiet=1", "--quiet takes no value"},
     {"-ngl 99", "-ngl: '99': offload to a GPU is not supported yet: allowed is 0"},
     {"-ctk q6_K", "-ctk: 'q6_K' is no type of the KV cache"},

@@ -175,6 +175,9 @@ START_TEST(md)
         ck_assert_uint_eq(bars(line), bars(text));
         line = strchr(line, '\n') + 1;
     }
+    ck_assert_ptr_nonnull(strstr(text, "of roof"));
+    ck_assert_ptr_nonnull(
+        strstr(text, "| 57%, 1000% | ")); /* 735 of 1280 Gop/s, 1250 of 125 MB/s */
     ck_assert_ptr_nonnull(strstr(text, "a\\|b c"));
     ck_assert_ptr_nonnull(strstr(text, "750.00 \xc2\xb1 353.55 | 750.00 [500.00, 1000.00]"));
     ck_assert_ptr_nonnull(strstr(text, "median [range]"));
@@ -184,6 +187,16 @@ START_TEST(md)
     ck_assert_ptr_nonnull(strstr(text, "| INVALID |"));
     ck_assert_ptr_nonnull(strstr(text, "2 threads: others used 23% of the CPU\n"));
     ck_assert_ptr_nonnull(strstr(text, "build: 0123456789 (0.1.0)\n"));
+    free(text);
+    r[0].roof_read.best = r[0].roof_int8.best = NAN;
+    r[1].prefill_ops /= 100;
+    text = printed(AGLM_FORMAT_MD, r, 2);
+    ck_assert_ptr_nonnull(strstr(text, "|           - | "));
+    ck_assert_ptr_nonnull(strstr(text, "| 0.6%, 1000% | "));
+    free(text);
+    r[1].roof_read.best = r[1].roof_int8.best = NAN;
+    text = printed(AGLM_FORMAT_MD, r, 2);
+    ck_assert_ptr_null(strstr(text, "of roof")); /* nothing to say */
     free(text);
     aglm_record_finish(&r[0]);
     aglm_record_finish(&r[1]);

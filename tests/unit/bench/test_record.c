@@ -4,6 +4,7 @@
 #include "tests/unit/bench/samples.h"
 #include "tests/unit/bench/suites.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -36,10 +37,55 @@ START_TEST(round_trip)
     ck_assert_uint_eq(back.samples[0].n_token_ns, 3);
     ck_assert_double_nan(back.samples[0].before.temperature_max_degc);
     ck_assert_double_eq(back.samples[0].before.frequency_mean_khz, 2400000.5);
+    ck_assert_double_eq(back.roof_read.low, 62.5e6);
+    ck_assert_double_eq(back.roof_int8.median, 1270.5e9);
+    ck_assert_double_nan(back.roof_int8.low);
+    ck_assert_double_nan(back.roof_f32.best);
+    ck_assert_str_eq(back.roof_when, "start, 2 rounds, end");
     char *again = aglm_record_json(&back); /* every field: the text is the same */
     ck_assert_str_eq(json, again);
     free(json);
     free(again);
+    aglm_record_finish(&r);
+    aglm_record_finish(&back);
+}
+END_TEST
+
+/* Without the fields that came with the roof. */
+START_TEST(records_from_before_the_roof)
+{
+    struct aglm_record r, back;
+    struct aglm_err err = {0};
+    aglm_samples_record(&r);
+    char *json = aglm_record_json(&r);
+    cJSON *root = cJSON_Parse(json);
+    static const char *const names[] = {"kv_bytes_per_token",
+                                        "prefill_ops",
+                                        "prefill_kind",
+                                        "roof_read_bytes_per_s",
+                                        "roof_read_median_bytes_per_s",
+                                        "roof_read_low_bytes_per_s",
+                                        "roof_int8_ops_per_s",
+                                        "roof_int8_median_ops_per_s",
+                                        "roof_int8_low_ops_per_s",
+                                        "roof_f32_ops_per_s",
+                                        "roof_f32_median_ops_per_s",
+                                        "roof_f32_low_ops_per_s",
+                                        "roof_when"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        ck_assert_msg(cJSON_HasObjectItem(root, names[i]), "%s", names[i]);
+        cJSON_DeleteItemFromObjectCaseSensitive(root, names[i]);
+    }
+    char *old = cJSON_PrintUnformatted(root);
+    aglm_record_init(&back);
+    ck_assert_msg(aglm_record_parse(&back, old, &err) == 0, "%s", err.msg);
+    ck_assert_double_nan(back.roof_read.best);
+    ck_assert_double_nan(back.roof_f32.low);
+    ck_assert_double_nan(back.prefill_ops);
+    ck_assert_str_eq(back.roof_when, "");
+    cJSON_Delete(root);
+    free(old);
+    free(json);
     aglm_record_finish(&r);
     aglm_record_finish(&back);
 }
@@ -76,6 +122,7 @@ static const char *const hostile[][3] = {
     {"\"backend\":\"cpu\"", "\"backend\":\"0123456789abcdef\"", "backend"},
     {"\"backend\":\"cpu\"", "\"backend\":7", "backend"},
     {"\"backend\":\"cpu\"", "\"backend\":{\"a\":[]}", "backend"},
+    {"\"prefill_ops\":64000000000", "\"prefill_ops\":\"x\"", "prefill_ops"},
     {"\"warmup\":true", "\"warmup\":1", "warmup"},
     {"\"samples\":[{", "\"samples\":[7,{", "samples[0]"},
     {"\"samples\":[", "\"samples\":7,\"other\":[", "samples"},
@@ -159,6 +206,7 @@ Suite *aglm_suite_record(void)
     Suite *suite = suite_create("record");
     TCase *tc = tcase_create("record");
     tcase_add_test(tc, round_trip);
+    tcase_add_test(tc, records_from_before_the_roof);
     tcase_add_test(tc, bytes_that_are_no_utf8);
     tcase_add_loop_test(tc, refuses, 0, sizeof(hostile) / sizeof(hostile[0]));
     tcase_add_test(tc, every_truncation_is_refused);

@@ -37,6 +37,36 @@ START_TEST(prompt_and_generation)
 }
 END_TEST
 
+START_TEST(shares_of_the_roof)
+{
+    struct aglm_record r;
+    struct aglm_results d;
+    aglm_samples_record(&r); /* prompt: 64 G operations; token: 1 MB of weights, 250 kB of cache */
+    aglm_samples_add(&r, 100000000, 10000000, 20000000, 7); /* 640 and 50 tokens/s */
+    aglm_results_derive(&d, &r);
+    ck_assert_double_eq_tol(d.prefill_gops, 640, EPS);
+    ck_assert_double_eq_tol(d.prefill_roof_percent, 50, EPS); /* of 1280 Gop/s */
+    ck_assert_double_eq_tol(d.decode_roof_percent, 50, EPS);  /* 62.5 of 125 MB/s */
+    snprintf(r.prefill_kind, sizeof(r.prefill_kind), "f32");
+    aglm_results_derive(&d, &r);
+    ck_assert_double_nan(d.prefill_roof_percent); /* that peak was not measured */
+    ck_assert_double_eq_tol(d.prefill_gops, 640, EPS);
+    r.roof_f32.best = 640e9;
+    aglm_results_derive(&d, &r);
+    ck_assert_double_eq_tol(d.prefill_roof_percent, 100, EPS);
+    r.kv_bytes_per_token = NAN;
+    r.prefill_kind[0] = '\0';
+    aglm_results_derive(&d, &r);
+    ck_assert_double_nan(d.decode_roof_percent);
+    ck_assert_double_nan(d.prefill_roof_percent);
+    r.kv_bytes_per_token = 0;
+    r.roof_read.best = 0;
+    aglm_results_derive(&d, &r);
+    ck_assert_double_nan(d.decode_roof_percent);
+    aglm_record_finish(&r);
+}
+END_TEST
+
 START_TEST(phases_that_are_not_there)
 {
     struct aglm_record r;
@@ -53,6 +83,8 @@ START_TEST(phases_that_are_not_there)
     ck_assert_double_nan(d.decode_ts);
     ck_assert_double_nan(d.tpot_ms);
     ck_assert_double_nan(d.decode_gbps);
+    ck_assert_double_nan(d.prefill_roof_percent);
+    ck_assert_double_nan(d.decode_roof_percent);
     aglm_record_finish(&r);
 }
 END_TEST
@@ -107,6 +139,7 @@ Suite *aglm_suite_results(void)
     Suite *suite = suite_create("results");
     TCase *tc = tcase_create("results");
     tcase_add_test(tc, prompt_and_generation);
+    tcase_add_test(tc, shares_of_the_roof);
     tcase_add_test(tc, phases_that_are_not_there);
     tcase_add_test(tc, p99_from_a_hundred_tokens);
     tcase_add_test(tc, nothing_measured);

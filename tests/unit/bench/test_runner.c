@@ -4,6 +4,8 @@
 #include "tests/unit/bench/fake_session.h"
 #include "tests/unit/bench/suites.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +49,45 @@ static void on_failed(void *ctx, const struct aglm_err *err)
     snprintf(log->last_failure, sizeof(log->last_failure), "%s", err->msg);
 }
 
+static struct {
+    unsigned calls, fail_at;
+    uint32_t threads[8];
+    size_t n_threads;
+    char isas[64];
+    bool masked;
+} roof;
+
+/* Every limit is 1000 times the thread count, more by the call's number and the window's. */
+static int fake_roof(struct aglm_roof *out, const struct aglm_roof_options *o, struct aglm_err *err)
+{
+    *out = (struct aglm_roof){.ns = 1};
+    if (++roof.calls == roof.fail_at) {
+        return aglm_err_set(err, -ENOMEM, "roof: no memory");
+    }
+    roof.n_threads = o->n_threads;
+    roof.isas[0] = '\0';
+    roof.masked |= o->cpu_mask != NULL && o->cpu_mask[0] == 3;
+    for (size_t i = 0; i < o->n_isas; i++) {
+        strcat(strcat(roof.isas, o->isas[i]), " ");
+    }
+    for (size_t i = 0; i < o->n_threads; i++) {
+        roof.threads[i] = o->threads[i];
+        for (enum aglm_roof_kind k = AGLM_ROOF_READ; k <= AGLM_ROOF_F32; k++) {
+            struct aglm_roof_line line = {
+                .kind = k, .isa = "c", .threads = o->threads[i], .n_windows = 3};
+            for (unsigned w = 0; w < 3; w++) {
+                line.window_per_s[w] = 1000.0 * o->threads[i] + 10 * roof.calls + w;
+            }
+            if (!(o->skip & 1u << k)) {
+                out->line[out->n++] = line;
+            }
+        }
+    }
+    return 0;
+}
+
 struct bench {
+    aglm_roof_fn roof;
     struct aglm_options options;
     struct aglm_plan plan;
     struct aglm_record common;
@@ -77,6 +117,7 @@ static void run(struct bench *b, const char *line)
                                    .ctx = &b->log,
                                    .cancelled = on_cancelled,
                                    .event = on_event,
+                                   .roof = b->roof,
                                    .record = on_record,
                                    .failed = on_failed};
     ck_assert_msg(aglm_run(&b->result, &setup, &err) == 0, "%s", err.msg);
@@ -129,6 +170,87 @@ START_TEST(measures_the_plan)
     ck_assert_uint_eq(fake_engine.prefill_tokens, (8 + 6) * 4);
     ck_assert_uint_eq(fake_engine.decodes, 2 + 3 * (4 + 2));
     finish(&b);
+}
+END_TEST
+
+START_TEST(the_roof_stands_beside_the_results)
+{
+    struct bench b = {.roof = fake_roof};
+    memset(&roof, 0, sizeof(roof));
+    run(&b, "-m m -p 8 -n 4 -t 1,3 -r 1 --isa c");
+    ck_assert_uint_eq(roof.calls, 2); /* at the start, at the end */
+    ck_assert_uint_eq(roof.n_threads, 2);
+    ck_assert_uint_eq(roof.threads[1], 3);
+    ck_assert_str_eq(roof.isas, "c ");
+    ck_assert(!roof.masked);
+    ck_assert_uint_eq(b.log.records, 4 * 2); /* once more with the last measurement */
+    ck_assert_uint_eq(b.result.n, 4);
+    for (size_t i = 0; i < 4; i++) {
+        const struct aglm_record *r = &b.result.records[i];
+        const double base = 1000.0 * r->n_threads;
+        ck_assert_str_eq(r->roof_when, "start, end");
+        ck_assert_double_eq(r->roof_read.low, base + 10);
+        ck_assert_double_eq(r->roof_read.median, base + 16); /* of 10 11 12 20 21 22 */
+        ck_assert_double_eq(r->roof_read.best, base + 22);
+        ck_assert_double_eq(r->roof_int8.best, base + 22);
+        ck_assert_double_eq(r->roof_f32.best, base + 22);
+        ck_assert_str_eq(r->prefill_kind, "int8");
+        ck_assert(r->valid);
+        if (r->n_prompt > 0) { /* (900 - 100) x 8 + 100 + attention's 80 */
+            ck_assert_double_eq(r->prefill_ops, 2 * (6400 + 100 + 80));
+            ck_assert_double_nan(r->kv_bytes_per_token);
+        } else { /* tokens 2 … 4 see 2, 3 and 4 positions of 8 bytes */
+            ck_assert_double_eq(r->kv_bytes_per_token, 8 * 3);
+            ck_assert_double_nan(r->prefill_ops);
+        }
+    }
+    finish(&b);
+}
+END_TEST
+
+START_TEST(no_roof_where_there_is_no_arithmetic)
+{
+    struct bench b = {.roof = fake_roof};
+    memset(&roof, 0, sizeof(roof));
+    run(&b, "-m m -p 8 -n 0 -r 2 --backend null");
+    ck_assert_uint_eq(roof.calls, 0);
+    ck_assert_uint_eq(b.log.records, 2);
+    ck_assert_double_nan(b.result.records[0].roof_read.best);
+    ck_assert_str_eq(b.result.records[0].roof_when, "");
+    finish(&b);
+}
+END_TEST
+
+START_TEST(roof_under_a_mask)
+{
+    struct bench b = {.roof = fake_roof};
+    memset(&roof, 0, sizeof(roof));
+    fake_engine.affinity = "0-1";
+    run(&b, "-m m -p 8 -n 0 -r 1 --isa c,auto -C 0x0,0x3");
+    ck_assert_uint_eq(roof.calls, 4); /* each mask by itself */
+    ck_assert(roof.masked);
+    ck_assert_double_eq(b.result.records[0].roof_read.best, 2032);
+    ck_assert_double_eq(b.result.records[1].roof_read.best, 2042);
+    finish(&b);
+}
+END_TEST
+
+START_TEST(results_survive_a_roof_that_fails)
+{
+    for (unsigned at = 1; at <= 2; at++) {
+        struct bench b = {.roof = fake_roof};
+        memset(&roof, 0, sizeof(roof));
+        roof.fail_at = at;
+        run(&b, "-m m -p 8 -n 0 -r 1 --isa c");
+        ck_assert_uint_eq(roof.calls, at);
+        ck_assert_uint_eq(b.log.failures, 1);
+        ck_assert_str_eq(b.log.last_failure,
+                         "results without this device's limit: roof: no memory");
+        ck_assert_uint_eq(b.result.n_failed, 0);
+        ck_assert_uint_eq(b.result.n, 1);
+        ck_assert(isnan(b.result.records[0].roof_read.best) == (at == 1));
+        finish(&b);
+    }
 }
 END_TEST
 
@@ -338,6 +460,10 @@ Suite *aglm_suite_runner(void)
     Suite *suite = suite_create("runner");
     TCase *tc = tcase_create("runner");
     tcase_add_test(tc, measures_the_plan);
+    tcase_add_test(tc, the_roof_stands_beside_the_results);
+    tcase_add_test(tc, no_roof_where_there_is_no_arithmetic);
+    tcase_add_test(tc, roof_under_a_mask);
+    tcase_add_test(tc, results_survive_a_roof_that_fails);
     tcase_add_test(tc, no_warm_up);
     tcase_add_test(tc, rounds);
     tcase_add_test(tc, depth_is_a_kept_prefix);

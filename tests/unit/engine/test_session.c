@@ -138,10 +138,18 @@ START_TEST(test_info)
     uint64_t vectors = (64 + 2 * (64 + 64 + 64 + 32 + 32));
     ck_assert_uint_eq(info->n_params, 2 * 100 * 64 + 2 * layer + vectors);
     ck_assert_uint_eq(info->size_bytes, (2 * 100 * 64 + 2 * layer) * 2 + vectors * 4);
+    ck_assert_uint_eq(info->matmul_params, 100 * 64 + 2 * layer);
+    ck_assert_uint_eq(info->output_params, 100 * 64);
+    ck_assert(!info->int8_math);
+    /* keys and values of 64 numbers, 2 layers; tokens see 1, 2 and 3 positions, or 3 and 4 */
+    ck_assert_uint_eq(aglm_model_attention_madds(model, 0, 3), 2 * 64 * 2 * (1 + 2 + 3));
+    ck_assert_uint_eq(aglm_model_attention_madds(model, 2, 2), 2 * 64 * 2 * (3 + 4));
+    ck_assert_uint_eq(aglm_model_attention_madds(model, 7, 0), 0);
     aglm_model_close(&model);
     ck_assert_int_eq(open_model("cpu", "q8_0"), 0);
     info = aglm_model_info(model);
     ck_assert_str_eq(info->quantization, "Q8_0");
+    ck_assert(info->int8_math);
     ck_assert_uint_eq(info->bytes_per_token, (100 * 64 + 2 * layer + 64) / 32 * 34);
 }
 END_TEST

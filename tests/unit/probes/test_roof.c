@@ -1,6 +1,8 @@
 /* The roof probe: what it measures and how it is looked up. How fast anything is, is not tested. */
+#include "probes/cpus.h"
 #include "probes/isa.h"
 #include "probes/roof.h"
+#include "probes/roof_cpus.h"
 
 #include <check.h>
 #include <errno.h>
@@ -24,7 +26,11 @@ START_TEST(test_lines)
     for (size_t i = 0; i < roof.n; i++) {
         const struct aglm_roof_line *l = &roof.line[i];
         ck_assert(isfinite(l->per_s) && l->low_per_s > 0 && l->low_per_s <= l->per_s);
-        ck_assert_uint_ge(l->n_windows, 3);
+        ck_assert_uint_eq(l->n_windows, AGLM_ROOF_WINDOWS);
+        double best = 0;
+        for (unsigned w = 0; w < l->n_windows; w++)
+            best = l->window_per_s[w] > best ? l->window_per_s[w] : best;
+        ck_assert_double_eq(best, l->per_s);
         const struct aglm_roof_line *found = aglm_roof_find(&roof, l->kind, l->isa, l->threads);
         ck_assert_ptr_eq(found, l);
     }
@@ -45,6 +51,47 @@ START_TEST(test_base_set)
     ck_assert(!aglm_roof_measure(&roof, &o, NULL));
     ck_assert_uint_eq(roof.n, 2);
     ck_assert_ptr_null(aglm_roof_find(&roof, AGLM_ROOF_READ, NULL, 1));
+}
+END_TEST
+
+START_TEST(test_what_is_asked_for)
+{
+    static const unsigned threads[] = {3, 1};
+    static const char *const isas[] = {"c"};
+    const uint8_t cpus = 1;
+    struct aglm_roof_options o = SMALL;
+    o.isa_flags = aglm_isa_detect();
+    o.threads = threads;
+    o.n_threads = 2;
+    o.isas = isas;
+    o.n_isas = 1;
+    o.cpu_mask = &cpus;
+    o.cpu_mask_bytes = 1;
+    ck_assert(!aglm_roof_measure(&roof, &o, NULL));
+    ck_assert_uint_eq(roof.n, 2 * 3);
+    ck_assert_uint_eq(roof.line[0].threads, 3);
+    ck_assert_uint_eq(roof.line[5].threads, 1);
+    ck_assert_str_eq(roof.line[1].isa, "c");
+    o.n_threads = 0;
+    ck_assert_int_eq(aglm_roof_measure(&roof, &o, NULL), -EINVAL);
+}
+END_TEST
+
+/* Two strong cores with two CPUs each, one weak one: strong ones first, siblings last. */
+START_TEST(test_order_of_cpus)
+{
+    unsigned cpus[] = {0, 1, 2, 3, 4, 9};
+    struct aglm_cpu v[] = {{.id = 0, .sibling = 0, .capacity = 300},
+                           {.id = 1, .sibling = 1, .capacity = 1024},
+                           {.id = 2, .sibling = 1, .capacity = 1024},
+                           {.id = 3, .sibling = 3, .capacity = 1024, .max_khz = 3000000},
+                           {.id = 4, .sibling = 3, .capacity = 1024}};
+    const unsigned expected[] = {3, 1, 0, 9, 2, 4};
+    aglm_roof_cpus_sort(cpus, 6, &(struct aglm_cpus){.v = v, .n = 5});
+    ck_assert_mem_eq(cpus, expected, sizeof(cpus));
+    unsigned all[AGLM_ROOF_CPUS_MAX];
+    ck_assert_uint_ge(aglm_roof_cpus(all, NULL, 0), 1);
+    ck_assert_uint_eq(aglm_roof_cpus(all, (const uint8_t *)"", 1), 0);
 }
 END_TEST
 
@@ -83,6 +130,8 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, test_lines);
     tcase_add_test(tc, test_base_set);
+    tcase_add_test(tc, test_what_is_asked_for);
+    tcase_add_test(tc, test_order_of_cpus);
     tcase_add_test(tc, test_lookup);
     tcase_add_test(tc, test_refused);
     suite_add_tcase(suite, tc);

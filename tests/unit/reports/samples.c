@@ -85,6 +85,13 @@ void fill_record(struct aglm_record *r, unsigned n)
     r->warmup = true;
     r->delay_s = n;
     r->valid = n % 2 == 0;
+    r->kv_bytes_per_token = 1000.5 + n;
+    r->prefill_ops = 1e12 + n;
+    SET(r->prefill_kind, n % 2 ? "int8" : "f32");
+    r->roof_read = (struct aglm_roof_range){30e9 + n, 29e9 + n, 28e9 + n};
+    r->roof_int8 = (struct aglm_roof_range){300e9 + n, 290e9 + n, 280e9 + n};
+    r->roof_f32 = (struct aglm_roof_range){90e9 + n, 80e9 + n, NAN};
+    SET(r->roof_when, "start, %u rounds, end", n);
     SET(r->reasons, "%s", r->valid ? "" : "others used 50% of the CPU; ended early");
     for (unsigned i = 0; i < 2; i++) {
         struct aglm_sample s = {.prefill_ns = 4000000000 + n + i,

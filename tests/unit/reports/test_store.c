@@ -223,6 +223,9 @@ START_TEST(old_tests_had_caches_in_f16)
     struct aglm_store *store = open_store(scratch("version2.db"));
     each(store, NULL, &f);
     ck_assert_ptr_nonnull(strstr(f.json[0], "\"type_k\":\"f16\",\"type_v\":\"f16\""));
+    ck_assert_ptr_nonnull(strstr(f.json[0], "\"roof_read_bytes_per_s\":null"));
+    ck_assert_ptr_nonnull(strstr(f.json[0], "\"prefill_ops\":null"));
+    ck_assert_ptr_nonnull(strstr(f.json[0], "\"roof_when\":\"\""));
     found_finish(&f);
     aglm_store_close(&store);
 }

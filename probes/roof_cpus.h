@@ -1,0 +1,20 @@
+/* On which CPUs the roof's threads sit, best first. */
+#ifndef AGLM_PROBES_ROOF_CPUS_H
+#define AGLM_PROBES_ROOF_CPUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { AGLM_ROOF_CPUS_MAX = 1024 };
+
+struct aglm_cpus;
+
+/* The CPUs that this process may use and that mask has (NULL: all; bit i of byte i/8): first one of
+ * each core, then their siblings; the most capable (by the kernel's capacity, else top frequency)
+ * first, then by number. Returns how many are in out: 0 when none is known. */
+size_t aglm_roof_cpus(unsigned out[AGLM_ROOF_CPUS_MAX], const uint8_t *mask, size_t mask_bytes);
+
+/* The same order of n CPU numbers under a table. */
+void aglm_roof_cpus_sort(unsigned *cpus, size_t n, const struct aglm_cpus *table);
+
+#endif
