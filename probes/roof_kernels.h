@@ -7,9 +7,9 @@
 
 struct aglm_roof_kernels {
     const char *isa;
-    /* Reads [n] bytes, n a multiple of 1024, p aligned to 64; what it returns depends on all of
-     * them. */
-    uint64_t (*read)(const uint8_t *p, size_t n);
+    /* Reads four streams of [n] bytes at p, p + stride, …; n a multiple of 64, p and stride aligned
+     * to 64. What it returns depends on all of them. */
+    uint64_t (*read)(const uint8_t *p, size_t stride, size_t n);
     /* n rounds of independent multiply-adds. *ops: operations done. */
     uint64_t (*int8)(size_t n, uint64_t *ops);
     uint64_t (*f32)(size_t n, uint64_t *ops);

@@ -4,6 +4,7 @@
 #include "reports/summary.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 static void number_cell(struct aglm_text *out, double value)
@@ -52,13 +53,14 @@ static size_t put_head(struct aglm_text *out, const struct columns *c)
     aglm_text_raw(
         out, "<th scope=\"col\" class=\"n\">Tokens/s, median</th>"
              "<th scope=\"col\" class=\"n\">[low, high]</th>"
+             "<th scope=\"col\" class=\"n\">Of roof</th>"
              "<th scope=\"col\">Verdict</th><th scope=\"col\" class=\"n\">Mean &#177; sd</th>"
              "<th scope=\"col\" class=\"n\">Samples</th><th scope=\"col\" class=\"n\">TTFT, ms</th>"
              "<th scope=\"col\" class=\"n\">TPOT, ms</th><th scope=\"col\" class=\"n\">p99, ms</th>"
              "<th scope=\"col\" class=\"n\">Read, GB/s</th>"
              "<th scope=\"col\" class=\"n\">Peak memory</th>"
              "<th scope=\"col\">Measured (UTC)</th></tr></thead>");
-    return 13U + c->backend + c->isa + c->batch + c->mask + c->cache;
+    return 14U + c->backend + c->isa + c->batch + c->mask + c->cache;
 }
 
 static void put_speed_cells(struct aglm_text *out, const struct aglm_row *row)
@@ -71,6 +73,39 @@ static void put_speed_cells(struct aglm_text *out, const struct aglm_row *row)
     aglm_text_raw(out, ", ");
     aglm_text_number(out, row->res.ci_high_ts);
     aglm_text_raw(out, "]</td>");
+}
+
+/* "71% of 33.1 GB/s [30.2, 33.1]": the share, the roof and its own spread. */
+static void put_share(struct aglm_text *out, double percent, const struct aglm_roof_range *roof,
+                      const char *unit)
+{
+    if (isnan(percent)) {
+        aglm_text_number(out, NAN);
+        return;
+    }
+    aglm_text_number(out, percent);
+    aglm_text_raw(out, "% <span class=\"muted\">of ");
+    aglm_text_number(out, roof->best / 1e9);
+    aglm_text_fmt(out, " %s [", unit);
+    aglm_text_number(out, roof->low / 1e9);
+    aglm_text_raw(out, ", ");
+    aglm_text_number(out, roof->best / 1e9);
+    aglm_text_raw(out, "]</span>");
+}
+
+static void put_roof_cell(struct aglm_text *out, const struct aglm_row *row)
+{
+    const struct aglm_record *r = &row->rec;
+    const bool int8 = strcmp(r->prefill_kind, "int8") == 0;
+    aglm_text_raw(out, "<td class=\"n\">");
+    if (r->n_prompt)
+        put_share(out, row->res.prefill_roof_percent, int8 ? &r->roof_int8 : &r->roof_f32,
+                  int8 ? "Gop/s" : "GFLOP/s");
+    if (r->n_prompt && r->n_gen)
+        aglm_text_raw(out, "<br>");
+    if (r->n_gen)
+        put_share(out, row->res.decode_roof_percent, &r->roof_read, "GB/s");
+    aglm_text_raw(out, "</td>");
 }
 
 static void put_verdict_cell(struct aglm_text *out, const struct aglm_record *r)
@@ -114,6 +149,7 @@ static void put_row(struct aglm_text *out, const struct columns *c, const struct
     if (c->cache)
         aglm_text_fmt(out, "<td>%s/%s</td>", r->type_k, r->type_v);
     put_speed_cells(out, row);
+    put_roof_cell(out, row);
     put_verdict_cell(out, r);
     put_mean_cells(out, row);
     number_cell(out, row->res.ttft_ms);

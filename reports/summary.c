@@ -156,7 +156,13 @@ static void put_cards(struct aglm_text *out, const struct aglm_row *prefill,
         open_card(out, "Weights read");
         aglm_text_number(out, decode->res.decode_gbps);
         close_card(out, "GB/s");
-        aglm_text_raw(out, "while decoding; memory bandwidth is the limit</div></div>");
+        if (decode->res.decode_roof_percent > 0) {
+            aglm_text_raw(out, "while decoding; with the KV cache ");
+            aglm_text_number(out, decode->res.decode_roof_percent);
+            aglm_text_raw(out, "% of what this device reads at most</div></div>");
+        } else {
+            aglm_text_raw(out, "while decoding; memory bandwidth is the limit</div></div>");
+        }
     }
     if (decode && decode->res.peak_rss_bytes > 0) {
         open_card(out, "Peak memory");

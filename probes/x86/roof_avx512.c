@@ -16,14 +16,13 @@ static uint64_t fold(__m512i v)
     return all;
 }
 
-static uint64_t read_avx512(const uint8_t *p, size_t n)
+static uint64_t read_avx512(const uint8_t *p, size_t stride, size_t n)
 {
-    const size_t quarter = n / 4;
     __m512i sum[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
                       _mm512_setzero_si512()};
-    for (size_t i = 0; i < quarter; i += 64)
+    for (size_t i = 0; i < n; i += 64)
         for (size_t s = 0; s < 4; s++)
-            sum[s] = _mm512_xor_si512(sum[s], _mm512_load_si512(p + s * quarter + i));
+            sum[s] = _mm512_xor_si512(sum[s], _mm512_load_si512(p + s * stride + i));
     return fold(
         _mm512_xor_si512(_mm512_xor_si512(sum[0], sum[1]), _mm512_xor_si512(sum[2], sum[3])));
 }

@@ -122,6 +122,33 @@ START_TEST(gnuplot_errors)
 }
 END_TEST
 
+START_TEST(shares_of_the_roof)
+{
+    struct aglm_store *store = open_store(scratch("roof.db"));
+    struct aglm_record rec;
+    for (unsigned n = 0; n < 3; n++) { /* a prompt, an answer, an answer without its roof */
+        fill_sweep(&rec, n, "Q4_0", 1 + n, n ? 0 : 512, n ? 32 : 0, 20);
+        rec.prefill_ops = 512e9;
+        rec.kv_bytes_per_token = 100000000;
+        snprintf(rec.prefill_kind, sizeof(rec.prefill_kind), "int8");
+        if (n < 2) {
+            rec.roof_int8 = (struct aglm_roof_range){50e9, 39e9, 31e9};
+            rec.roof_read = (struct aglm_roof_range){25e9, 24e9, 23e9};
+        }
+        put(store, &rec);
+        aglm_record_finish(&rec);
+    }
+    char *page = report(store, scratch("roof.html"), NULL);
+    check_page(scratch("roof.html"), "any");
+    ck_assert_ptr_nonnull(
+        strstr(page, "40.1% <span class=\"muted\">of 50.0 Gop/s [31.0, 50.0]</span>"));
+    ck_assert_ptr_nonnull(
+        strstr(page, "80.2% <span class=\"muted\">of 25.0 GB/s [23.0, 25.0]</span>"));
+    free(page);
+    aglm_store_close(&store);
+}
+END_TEST
+
 START_TEST(empty_store)
 {
     struct aglm_store *store = open_store(scratch("empty.db"));
@@ -230,6 +257,7 @@ Suite *page_suite(void)
     tcase_add_test(tc, without_gnuplot);
     tcase_add_test(tc, broken_gnuplot);
     tcase_add_test(tc, gnuplot_errors);
+    tcase_add_test(tc, shares_of_the_roof);
     tcase_add_test(tc, empty_store);
     tcase_add_test(tc, hostile_names);
     tcase_add_test(tc, odd_records);
