@@ -1,8 +1,9 @@
 /* `aglm-bench profile`, also `aglm-bench --device-profile`: prints what the probes find out about
  * the device.
  *
- * Input: -o text|json, --root DIR. Output: the profile on stdout. Refuses unknown options and
- * formats (exit 2), a root that is no folder and an output that cannot be written (exit 1).
+ * Input: -o text|json, --root DIR, --roof. Output: the profile on stdout. Refuses unknown options
+ * and formats, --roof with --root (exit 2), a root that is no folder and an output that cannot be
+ * written (exit 1).
  */
 #include "bench/commands.h"
 #include "probes/profile.h"
@@ -15,8 +16,8 @@
 #include <string.h>
 
 static const char help[] =
-    "Usage: aglm-bench --device-profile [-o text|json] [--root DIR]\n"
-    "       aglm-bench profile          [-o text|json] [--root DIR]\n"
+    "Usage: aglm-bench --device-profile [-o text|json] [--root DIR | --roof]\n"
+    "       aglm-bench profile          [-o text|json] [--root DIR | --roof]\n"
     "\n"
     "Prints what is known about this device: processor, features, caches, topology,\n"
     "frequencies, memory, load of others, temperatures, operating system,\n"
@@ -24,12 +25,16 @@ static const char help[] =
     "\n"
     "  -o, --output text|json  form of the output (text)\n"
     "      --root DIR          read /proc, /sys and /etc below DIR, a captured copy\n"
+    "      --roof              measure the device's limits too, for up to 3 seconds:\n"
+    "                          how fast its cores read from memory, and their peak\n"
+    "                          of integer and float arithmetic, by threads and\n"
+    "                          instruction set: the best window and the lowest\n"
     "  -h, --help              this text\n";
 
-enum { OPT_ROOT = 256 };
+enum { OPT_ROOT = 256, OPT_ROOF };
 
 struct options {
-    bool json, help;
+    bool json, help, roof;
     const char *root;
 };
 
@@ -44,6 +49,7 @@ static int parse(struct options *out, int argc, char **argv)
 {
     static const struct option known[] = {{"output", required_argument, NULL, 'o'},
                                           {"root", required_argument, NULL, OPT_ROOT},
+                                          {"roof", no_argument, NULL, OPT_ROOF},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     optind = 0; /* glibc: start afresh, main may have used getopt */
@@ -56,6 +62,8 @@ static int parse(struct options *out, int argc, char **argv)
             return wrong_usage();
         } else if (c == OPT_ROOT) {
             out->root = optarg;
+        } else if (c == OPT_ROOF) {
+            out->roof = true;
         } else if (c == 'h') {
             out->help = true;
         } else {
@@ -66,6 +74,10 @@ static int parse(struct options *out, int argc, char **argv)
     }
     if (optind < argc) {
         fprintf(stderr, "aglm-bench profile: %s: takes options only\n", argv[optind]);
+        return wrong_usage();
+    }
+    if (out->roof && out->root) {
+        fprintf(stderr, "aglm-bench profile: --roof measures this machine: leave out --root\n");
         return wrong_usage();
     }
     return 0;
@@ -104,7 +116,7 @@ int aglm_cmd_profile(int argc, char **argv)
         fputs(help, stdout);
         return 0;
     }
-    const struct aglm_profile_options how = {.root = options.root};
+    const struct aglm_profile_options how = {.root = options.root, .roof = options.roof};
     if (aglm_profile_create(&profile, &how, &err)) {
         fprintf(stderr, "aglm-bench profile: %s\n", err.msg);
         return 1;

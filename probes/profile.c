@@ -22,6 +22,11 @@ int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_opt
     struct aglm_fsroot fs;
     struct aglm_cpus cpus;
     struct aglm_caches caches;
+    if (options && options->root && options->roof)
+        return aglm_err_set(err, -EINVAL,
+                            "device profile: the limits are measured on the running machine, not "
+                            "below %s",
+                            options->root);
     int rc = aglm_fsroot_open(&fs, options ? options->root : NULL, err);
     if (rc)
         return rc;
@@ -39,6 +44,8 @@ int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_opt
     aglm_probe_memory(&profile->facts, &fs);
     aglm_probe_load(&profile->facts, &fs);
     aglm_probe_thermal(&profile->facts, &fs);
+    if (options && options->roof)
+        aglm_probe_roof(&profile->facts);
     aglm_cpus_finish(&cpus);
     aglm_fsroot_close(&fs);
     if (profile->facts.out_of_memory) {

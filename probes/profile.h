@@ -33,11 +33,12 @@ struct aglm_profile;
 
 struct aglm_profile_options {
     const char *root; /* folder that stands for "/" in every read of /sys and /proc; NULL = "/" */
+    bool roof;        /* measure the device's limits too, which takes up to 3 s; not with a root */
 };
 
 /* Runs every probe. Returns 0 and a profile in *out that the caller destroys, or a negative errno
- * (only for lack of memory or a root that is no folder: a probe that finds nothing adds UNKNOWN
- * facts). */
+ * (only for lack of memory, a root that is no folder, or a root and the roof: a probe that finds
+ * nothing adds UNKNOWN facts). */
 int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_options *options,
                         struct aglm_err *err);
 void aglm_profile_destroy(struct aglm_profile **profile);

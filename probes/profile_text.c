@@ -3,6 +3,7 @@
 #include "probes/profile.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,8 +18,9 @@ enum {
 static const struct {
     const char *prefix, *heading;
 } groups[] = {
-    {"device.", "Device"},     {"os.", "Device"},     {"virt.", "Device"},   {"cpu.", "Processor"},
-    {"topology.", "Topology"}, {"memory.", "Memory"}, {"load.", "Load now"}, {"thermal.", "Heat"},
+    {"device.", "Device"}, {"os.", "Device"},         {"virt.", "Device"},
+    {"cpu.", "Processor"}, {"topology.", "Topology"}, {"memory.", "Memory"},
+    {"load.", "Load now"}, {"thermal.", "Heat"},      {"roof.", "Limits, measured"},
 };
 
 static const char *heading_of(const char *key)
@@ -105,13 +107,26 @@ static void format_number(const struct aglm_fact *fact, char *buf, size_t cap)
         snprintf(buf, cap, "%.0f%%", value);
     else if (strcmp(fact->unit, "tasks") == 0)
         snprintf(buf, cap, "%.2f", value);
+    else if (strcmp(fact->unit, "bytes/s") == 0)
+        snprintf(buf, cap, "%.1f GB/s", value / 1e9);
+    else if (strcmp(fact->unit, "ops/s") == 0 || strcmp(fact->unit, "flops/s") == 0)
+        snprintf(buf, cap, "%.1f %s", value / 1e9, fact->unit[0] == 'o' ? "Gop/s" : "GFLOP/s");
+    else if (strcmp(fact->unit, "s") == 0)
+        snprintf(buf, cap, "%.2f s", value);
     else if (strcmp(fact->unit, "count") == 0 || !fact->unit[0])
         snprintf(buf, cap, "%.15g", value);
     else
         snprintf(buf, cap, "%.15g %s", value, fact->unit);
 }
 
-static void print_fact(FILE *out, const struct aglm_fact *fact)
+/* Whether b is the lowest of what a is the best of: "roof.read.t1.low" of "roof.read.t1". */
+static bool is_low_of(const struct aglm_fact *a, const struct aglm_fact *b)
+{
+    size_t n = strlen(a->key);
+    return b && strncmp(a->key, b->key, n) == 0 && strcmp(b->key + n, ".low") == 0;
+}
+
+static void print_fact(FILE *out, const struct aglm_fact *fact, const struct aglm_fact *next)
 {
     size_t label = fitting(fact->label, LABEL_WIDTH);
     fprintf(out, "%*s%.*s%*s", INDENT, "", (int)label, fact->label,
@@ -119,7 +134,12 @@ static void print_fact(FILE *out, const struct aglm_fact *fact)
     char buf[512];
     if (fact->kind == AGLM_FACT_NUMBER)
         format_number(fact, buf, sizeof(buf));
-    else if (fact->kind == AGLM_FACT_UNKNOWN)
+    if (fact->kind == AGLM_FACT_NUMBER && is_low_of(fact, next)) {
+        char low[64];
+        format_number(next, low, sizeof(low));
+        snprintf(buf + strlen(buf), sizeof(buf) - strlen(buf), ", lowest %s", low);
+    }
+    if (fact->kind == AGLM_FACT_UNKNOWN)
         snprintf(buf, sizeof(buf), "unknown (%s)", fact->text);
     print_wrapped(out, fact->kind == AGLM_FACT_TEXT ? fact->text : buf);
 }
@@ -137,7 +157,8 @@ void aglm_profile_print(const struct aglm_profile *profile, FILE *out)
         heading = own;
         if (strncmp(fact->key, "thermal.zone", 12) == 0 && ++zones > ZONES_SHOWN)
             continue;
-        print_fact(out, fact);
+        print_fact(out, fact, aglm_profile_at(profile, i + 1));
+        i += is_low_of(fact, aglm_profile_at(profile, i + 1));
     }
     if (zones > ZONES_SHOWN)
         fprintf(out, "%*sand %zu more zones, in the JSON form\n", INDENT, "", zones - ZONES_SHOWN);

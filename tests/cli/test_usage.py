@@ -1,4 +1,5 @@
 """Help, versions, and one clear line with exit code 2 for every wrong use."""
+import json
 import os
 
 from cli import Case, F32, main
@@ -59,6 +60,22 @@ class Usage(Case):
         out, err = self.run_it("--version")
         self.assertRegex(out, r"^aglm-bench \d+\.\d+\.\d+ \(.*\)\n$")
         self.assertEqual(err, "")
+
+    def test_measured_limits(self):
+        out, _ = self.run_it("profile", "--roof", "-o", "json")
+        facts = {f["key"]: f for f in json.loads(out)["facts"]}
+        for key, unit in (("roof.read.t1", "bytes/s"), ("roof.int8.c.t1", "ops/s"), ("roof.f32.c.t1", "flops/s")):
+            self.assertEqual(facts[key]["unit"], unit)
+            self.assertTrue(0 < facts[key + ".low"]["value"] <= facts[key]["value"])
+            self.assertFalse(facts[key]["identity"])
+        self.assertGreater(facts["roof.took"]["value"], 0)
+        text, _ = self.run_it("profile", "--roof")
+        self.assertIn("Limits, measured", text)
+        self.assertRegex(text, r"Read, 1 thread +[0-9.]+ GB/s, lowest [0-9.]+ GB/s\n")
+        self.assertLessEqual(max(len(line) for line in text.splitlines()), 80)
+        self.assertNotIn("roof", self.run_it("profile", "-o", "json")[0])
+        _, err = self.run_it("profile", "--roof", "--root", "/", code=2)
+        self.assertIn("--root", err)
 
     def test_device_profile_is_profile(self):
         out, _ = self.run_it("--device-profile", "-o", "json")
