@@ -10,6 +10,7 @@
 #include "bench/stats.h"
 #include "probes/clock.h"
 #include "probes/isa.h"
+#include "probes/roof_cpus.h"
 
 #include <errno.h>
 #include <math.h>
@@ -28,8 +29,8 @@ enum {
 
 /* What is measured in one call of the probe. */
 struct group {
-    const char *mask; /* the plan's text */
-    struct aglm_cpumask bits;
+    const char *mask;         /* the plan's text */
+    struct aglm_cpumask bits; /* of it, those that the process may use */
     unsigned counts[MAX_COUNTS];
     size_t n_counts;
     const char *isas[MAX_ISAS];
@@ -48,7 +49,8 @@ struct figure {
 struct aglm_roofs {
     aglm_roof_fn measure;
     uint32_t isa_flags;
-    struct group *groups; /* [n_groups] */
+    struct aglm_cpumask usable; /* from before any session pinned the calling thread */
+    struct group *groups;       /* [n_groups] */
     size_t n_groups;
     struct figure *figures; /* [n_figures] */
     size_t n_figures;
@@ -65,6 +67,28 @@ static const char *isa_of(const char *isa, uint32_t flags)
     return flags & AGLM_ISA_AVX512 ? "avx512" : flags & AGLM_ISA_AVX2 ? "avx2" : "c";
 }
 
+/* The CPUs of this process. */
+static void find_usable(struct aglm_cpumask *out)
+{
+    unsigned cpus[AGLM_ROOF_CPUS_MAX];
+    size_t n = aglm_roof_cpus(cpus, NULL, 0);
+    *out = (struct aglm_cpumask){0};
+    for (size_t i = 0; i < n; i++) {
+        if (cpus[i] < AGLM_CPUMASK_BITS) {
+            out->bits[cpus[i] / 8] |= (uint8_t)(1u << cpus[i] % 8);
+        }
+    }
+}
+
+/* An empty mask asks for no pinning: any CPU. */
+static void limit_mask(struct aglm_cpumask *mask, const struct aglm_cpumask *usable)
+{
+    const bool any = aglm_cpumask_is_empty(mask);
+    for (size_t i = 0; i < sizeof(mask->bits); i++) {
+        mask->bits[i] = any ? usable->bits[i] : mask->bits[i] & usable->bits[i];
+    }
+}
+
 static int add_test(struct aglm_roofs *r, const struct aglm_test *test, const char *isa,
                     struct aglm_err *err)
 {
@@ -78,6 +102,7 @@ static int add_test(struct aglm_roofs *r, const struct aglm_test *test, const ch
         if (rc < 0) {
             return rc;
         }
+        limit_mask(&group->bits, &r->usable);
         group->mask = test->cpu_mask;
         r->n_groups++;
     }
@@ -107,6 +132,7 @@ int aglm_roofs_create(struct aglm_roofs **out, const struct aglm_plan *plan, uin
     }
     r->measure = measure;
     r->isa_flags = isa_flags;
+    find_usable(&r->usable);
     for (size_t i = 0; i < plan->n_tests && rc == 0; i++) {
         const struct aglm_variant *variant = &plan->variants[plan->tests[i].variant];
         if (strcmp(variant->backend, "null") != 0) {
@@ -183,7 +209,6 @@ static int measure_group(struct aglm_roofs *r, size_t g, enum aglm_roofs_moment 
                          struct aglm_err *err)
 {
     const struct group *group = &r->groups[g];
-    const bool masked = !aglm_cpumask_is_empty(&group->bits);
     struct aglm_roof *roof = malloc(sizeof(*roof));
     struct aglm_roof_options options = {
         .isa_flags = r->isa_flags,
@@ -191,7 +216,7 @@ static int measure_group(struct aglm_roofs *r, size_t g, enum aglm_roofs_moment 
         .n_threads = group->n_counts,
         .isas = group->isas,
         .n_isas = group->n_isas,
-        .cpu_mask = masked ? group->bits.bits : NULL,
+        .cpu_mask = group->bits.bits,
         .cpu_mask_bytes = sizeof(group->bits.bits),
         .window_ms = window_ms(r),
         .skip = moment == AGLM_ROOFS_ROUND ? 1u << AGLM_ROOF_INT8 | 1u << AGLM_ROOF_F32 : 0};

@@ -45,7 +45,7 @@ struct aglm_roof_options {
     const char *const
         *isas; /* NULL: the peaks of all sets that may be run, or of these: [n_isas] */
     size_t n_isas;
-    const uint8_t *cpu_mask; /* NULL, or the CPUs to take: bit i of byte i/8 */
+    const uint8_t *cpu_mask; /* the CPUs to take, bit i of byte i/8; NULL: the calling thread's */
     size_t cpu_mask_bytes;
     size_t buffer_bytes; /* 0: 256 MiB, or an eighth of the memory available if that is less */
     unsigned window_ms;  /* 0: 20 */

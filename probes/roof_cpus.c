@@ -1,6 +1,6 @@
 /* Chooses CPUs for the roof's threads; see roof_cpus.h.
  *
- * Inputs: the process's affinity, a mask, the kernel's table of CPUs. Refuses nothing: without a
+ * Inputs: the thread's affinity or a mask, the kernel's table of CPUs. Refuses nothing: without a
  * table the order is that of the numbers.
  */
 #include "probes/roof_cpus.h"
@@ -61,11 +61,10 @@ size_t aglm_roof_cpus(unsigned out[AGLM_ROOF_CPUS_MAX], const uint8_t *mask, siz
     struct aglm_cpus table;
     cpu_set_t all;
     size_t n = 0;
-    if (sched_getaffinity(0, sizeof(all), &all))
+    if (!mask && sched_getaffinity(0, sizeof(all), &all))
         return 0;
     for (unsigned cpu = 0; cpu < CPU_SETSIZE && n < AGLM_ROOF_CPUS_MAX; cpu++)
-        if (CPU_ISSET(cpu, &all) &&
-            (!mask || (cpu / 8 < mask_bytes && mask[cpu / 8] >> cpu % 8 & 1)))
+        if (mask ? cpu / 8 < mask_bytes && mask[cpu / 8] >> cpu % 8 & 1 : CPU_ISSET(cpu, &all))
             out[n++] = cpu;
     if (aglm_fsroot_open(&fs, NULL, NULL))
         return n;

@@ -5,7 +5,9 @@
 #include "tests/unit/bench/suites.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +56,7 @@ static struct {
     uint32_t threads[8];
     size_t n_threads;
     char isas[64];
-    bool masked;
+    uint64_t masks[8]; /* of each call, the CPUs below 64 */
 } roof;
 
 /* Every limit is 1000 times the thread count, more by the call's number and the window's. */
@@ -66,7 +68,9 @@ static int fake_roof(struct aglm_roof *out, const struct aglm_roof_options *o, s
     }
     roof.n_threads = o->n_threads;
     roof.isas[0] = '\0';
-    roof.masked |= o->cpu_mask != NULL && o->cpu_mask[0] == 3;
+    for (unsigned cpu = 0; cpu < 64; cpu++) {
+        roof.masks[roof.calls % 8] |= (uint64_t)(o->cpu_mask[cpu / 8] >> cpu % 8 & 1) << cpu;
+    }
     for (size_t i = 0; i < o->n_isas; i++) {
         strcat(strcat(roof.isas, o->isas[i]), " ");
     }
@@ -182,7 +186,6 @@ START_TEST(the_roof_stands_beside_the_results)
     ck_assert_uint_eq(roof.n_threads, 2);
     ck_assert_uint_eq(roof.threads[1], 3);
     ck_assert_str_eq(roof.isas, "c ");
-    ck_assert(!roof.masked);
     ck_assert_uint_eq(b.log.records, 4 * 2); /* once more with the last measurement */
     ck_assert_uint_eq(b.result.n, 4);
     for (size_t i = 0; i < 4; i++) {
@@ -224,13 +227,22 @@ END_TEST
 START_TEST(roof_under_a_mask)
 {
     struct bench b = {.roof = fake_roof};
+    cpu_set_t all;
+    char line[128];
+    uint64_t usable = 0, low;
     memset(&roof, 0, sizeof(roof));
-    fake_engine.affinity = "0-1";
-    run(&b, "-m m -p 8 -n 0 -r 1 --isa c,auto -C 0x0,0x3");
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(all), &all), 0);
+    for (unsigned cpu = 0; cpu < 64; cpu++) {
+        usable |= (uint64_t)(CPU_ISSET(cpu, &all) != 0) << cpu;
+    }
+    low = usable & -usable;
+    snprintf(line, sizeof(line), "-m m -p 8 -n 0 -r 1 -t 1 --isa c -C 0x0,0x%" PRIx64, low);
+    run(&b, line);
     ck_assert_uint_eq(roof.calls, 4); /* each mask by itself */
-    ck_assert(roof.masked);
-    ck_assert_double_eq(b.result.records[0].roof_read.best, 2032);
-    ck_assert_double_eq(b.result.records[1].roof_read.best, 2042);
+    ck_assert_uint_eq(roof.masks[1], usable);
+    ck_assert_uint_eq(roof.masks[2], low);
+    ck_assert_double_eq(b.result.records[0].roof_read.best, 1032);
+    ck_assert_double_eq(b.result.records[1].roof_read.best, 1042);
     finish(&b);
 }
 END_TEST
