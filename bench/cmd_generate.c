@@ -259,6 +259,8 @@ static int answer(struct aglm_generate_command *c, const struct talk *talk,
                                         .cancelled = cancelled};
         c->ends_in_newline = false;
         rc = aglm_generate(out, &g, tokens.ids, tokens.n, err);
+        if (rc == -EDOM)
+            aglm_err_prefix(err, "%s", c->model);
     }
     aglm_tokens_finish(&tokens);
     if (rc == 0 && !c->ends_in_newline) {
