@@ -307,6 +307,12 @@ class Convert(Case):
                 f.write(data)
             self.refused(folder, "gemma3/tokenizer.model: ", word)
 
+    def test_names_cannot_write_to_the_terminal(self):
+        folder = self.folder()
+        self.change(folder, "config.json", architectures=["a\n\x1b[31mb\x7f\u009b1mc"])
+        err = self.refused(folder, "config.json: architecture \"a??[31mb???1mc")
+        self.assertTrue(err.rstrip("\n").isprintable(), repr(err))
+
     def test_unknown_type(self):
         self.assertIn("q9_9", self.convert(self.folder(), "-q", "q9_9", code=2))
         self.assertEqual(os.listdir(self.place), ["llama-tied"])
