@@ -173,7 +173,7 @@ int aglm_cmd_convert(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (is_option(argv[i], "-h", "--help")) {
             fputs(help, stdout);
-            return fflush(stdout) == 0 ? EXIT_DONE : EXIT_ERROR;
+            return EXIT_DONE;
         }
     }
     int code = parse(&a, argc, argv);

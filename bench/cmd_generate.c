@@ -352,7 +352,7 @@ int aglm_cmd_generate(int argc, char **argv)
     struct aglm_err err = {0};
     int rc = aglm_generate_parse(&c, argc, argv);
     if (rc != 0) {
-        return rc == 1 ? (fflush(stdout) == 0 ? 0 : 1) : 2;
+        return rc == 1 ? 0 : 2;
     }
     set_signals();
     rc = c.interactive ? chat(&c, &err) : ask_once(&c, &err);
