@@ -402,7 +402,7 @@ int aglm_cmd_calibrate(int argc, char **argv)
         return rc;
     if (c.help) {
         fputs(HELP, stdout);
-        return fflush(stdout) ? 1 : 0;
+        return 0;
     }
     const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGINT, &action, NULL);

@@ -6,6 +6,8 @@
 #include "bench/commands.h"
 #include "bench/progress.h"
 #include "engine/convert/convert.h"
+#include "engine/quant/mix.h"
+#include "engine/text/pretok.h"
 #include "probes/clock.h"
 
 #include <errno.h>
@@ -131,6 +133,10 @@ static int parse(struct arguments *a, int argc, char **argv)
     if (!a->folder || !a->path)
         return wrong_usage(a->folder ? "say which file to write" : "say which folder to convert",
                            NULL);
+    if (a->options.pre && (!a->options.pre[0] || !aglm_pretok_find(a->options.pre)))
+        return wrong_usage("--pre must be a pre-tokenizer that --help names", a->options.pre);
+    if (a->options.type && !aglm_quantize_mode_find(a->options.type))
+        return wrong_usage("-q must be a type that --help names", a->options.type);
     return EXIT_DONE;
 }
 
@@ -167,7 +173,7 @@ int aglm_cmd_convert(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (is_option(argv[i], "-h", "--help")) {
             fputs(help, stdout);
-            return fflush(stdout) == 0 ? EXIT_DONE : EXIT_ERROR;
+            return EXIT_DONE;
         }
     }
     int code = parse(&a, argc, argv);

@@ -259,6 +259,8 @@ static int answer(struct aglm_generate_command *c, const struct talk *talk,
                                         .cancelled = cancelled};
         c->ends_in_newline = false;
         rc = aglm_generate(out, &g, tokens.ids, tokens.n, err);
+        if (rc == -EDOM)
+            aglm_err_prefix(err, "%s", c->model);
     }
     aglm_tokens_finish(&tokens);
     if (rc == 0 && !c->ends_in_newline) {
@@ -350,7 +352,7 @@ int aglm_cmd_generate(int argc, char **argv)
     struct aglm_err err = {0};
     int rc = aglm_generate_parse(&c, argc, argv);
     if (rc != 0) {
-        return rc == 1 ? (fflush(stdout) == 0 ? 0 : 1) : 2;
+        return rc == 1 ? 0 : 2;
     }
     set_signals();
     rc = c.interactive ? chat(&c, &err) : ask_once(&c, &err);

@@ -9,6 +9,7 @@
 #include "bench/commands.h"
 #include "bench/escape.h"
 #include "engine/arch.h"
+#include "engine/convert/target.h"
 #include "engine/synth.h"
 
 #include <cjson/cJSON.h>
@@ -33,7 +34,8 @@ static const char help[] =
     "  -q, --quantize TYPE      f32, f16, bf16, q8_0, q6_k, q5_k_m, q5_k_s, q5_1, q5_0, q4_k_m,\n"
     "                           q4_k_s, q4_1, q4_0, iq4_nl, mxfp4, q3_k_l, q3_k_m, q3_k_s or q2_k\n"
     "                           (default: q4_0)\n"
-    "  -o, --output FILE        the file to write; its folder must exist\n"
+    "  -o, --output FILE        the file to write, or a GGUF file to replace; its folder must "
+    "exist\n"
     "  --seed N                 of the weights (default: 1)\n"
     "  -t, --threads N          1 to 512 (default: the CPUs this process may use)\n"
     "  --quiet                  errors only on standard error\n"
@@ -294,8 +296,11 @@ static int write_synth(const struct synth_arguments *a, const struct aglm_preset
                                          .n_threads = (unsigned)a->threads,
                                          .progress = model_job_draw,
                                          .progress_ctx = &job};
+    int rc = aglm_convert_check_target(a->path, &err);
+    if (rc)
+        return model_fail(&err);
     model_job_begin(&job, a->path, a->quiet);
-    int rc = aglm_synth_write(preset, &options, a->path, &err);
+    rc = aglm_synth_write(preset, &options, a->path, &err);
     model_job_end(&job);
     if (rc)
         return model_fail(&err);

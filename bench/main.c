@@ -3,6 +3,7 @@
 #include "bench/build_info.h"
 #include "bench/commands.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,9 +53,8 @@ static int unknown(const char *name)
     return 2;
 }
 
-int main(int argc, char **argv)
+static int choose(int argc, char **argv)
 {
-    setlocale(LC_CTYPE, ""); /* numbers keep their dots */
     if (argc < 2) {
         return aglm_cmd_run(argc, argv);
     }
@@ -62,11 +62,11 @@ int main(int argc, char **argv)
     if (strcmp(first, "--version") == 0) {
         printf("aglm-bench %s (%s, %s, %s)\n", aglm_build_version(), aglm_build_commit(),
                aglm_build_compiler(), aglm_build_flags());
-        return fflush(stdout) == 0 ? 0 : 1;
+        return 0;
     }
     if (strcmp(first, "-h") == 0 || strcmp(first, "--help") == 0 || strcmp(first, "help") == 0) {
         print_help();
-        return fflush(stdout) == 0 ? 0 : 1;
+        return 0;
     }
     if (strcmp(first, "--device-profile") == 0) {
         static char profile[] = "profile";
@@ -82,4 +82,15 @@ int main(int argc, char **argv)
         }
     }
     return unknown(first);
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, ""); /* numbers keep their dots */
+    int code = choose(argc, argv);
+    if (code == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
+        fprintf(stderr, "aglm-bench: standard output: cannot be written: %s\n", strerror(errno));
+        code = 1;
+    }
+    return code;
 }

@@ -295,7 +295,12 @@ static int fill(int32_t *ids, const struct aglm_suite_entry *entry, struct aglm_
         l.plain = rc == -ENOENT || rc == -ENOTSUP; /* lengths are the same, only the frame lacks */
         rc = l.plain ? 0 : rc;
     }
-    return rc == 0 ? from_text(ids, entry, &l, n_vocab, seed, err) : rc;
+    rc = rc == 0 ? from_text(ids, entry, &l, n_vocab, seed, err) : rc;
+    if (rc == -ENOTSUP && *has_text && !l.plain) { /* the vocabulary lacks the template's tokens */
+        l.plain = true;
+        rc = from_text(ids, entry, &l, n_vocab, seed, err);
+    }
+    return rc;
 }
 
 int aglm_suite_prompt_make(struct aglm_suite_prompt *out, const struct aglm_suite_entry *entry,

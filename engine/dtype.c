@@ -10,6 +10,7 @@
 #include "engine/quant/blocks.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -194,4 +195,14 @@ int aglm_dtype_block(uint32_t gguf_id, unsigned *elements, unsigned *bytes)
     *elements = foreign[gguf_id].block_elements;
     *bytes = foreign[gguf_id].block_bytes;
     return 0;
+}
+
+bool aglm_dtype_holds(enum aglm_dtype type, const float *x, size_t n)
+{
+    /* 65520 is the first magnitude that rounds to infinity as a half. */
+    const float limit = type == AGLM_F32 || type == AGLM_BF16 ? INFINITY : 65520.0f;
+    size_t bad = 0;
+    for (size_t i = 0; i < n; i++)
+        bad += !(fabsf(x[i]) < limit);
+    return bad == 0;
 }

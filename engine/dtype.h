@@ -56,6 +56,9 @@ const char *aglm_dtype_foreign_name(uint32_t gguf_id);
 /* Elements and bytes of one block, for any type id that files of today may hold, run by the engine
  * or not. Returns 0, or -ENOENT (outputs untouched). */
 int aglm_dtype_block(uint32_t gguf_id, unsigned *elements, unsigned *bytes);
+/* Can x: [n] be written in this type: every value finite and, for types with 16-bit numbers, not
+ * too large for these? */
+bool aglm_dtype_holds(enum aglm_dtype type, const float *x, size_t n);
 
 float aglm_half_to_float(uint16_t h);
 /* Round to nearest even; overflow to infinity; NaN kept. */

@@ -248,6 +248,8 @@ static int open_partial(struct aglm_gguf_writer *w, struct aglm_err *err)
 static int check_target(const char *path, struct aglm_err *err)
 {
     struct stat st;
+    if (!path[0])
+        return aglm_err_set(err, -EINVAL, "the name of the file to write is empty; give one");
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
         return aglm_err_set(err, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
                             "%s: is %s; give the name of a file to write", path,

@@ -12,8 +12,9 @@ struct aglm_err {
     char msg[512];
 };
 
-/* Fills err (which may be NULL) with a printf-style message, cut to fit, and returns code, which
- * must be a negative errno: `return aglm_err_set(err, -EINVAL, "%s: …", path);`. */
+/* Fills err (which may be NULL) with a printf-style message, cut to fit, control characters of it
+ * replaced by '?', and returns code, which must be a negative errno: `return aglm_err_set(err,
+ * -EINVAL, "%s: …", path);`. */
 int aglm_err_set(struct aglm_err *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

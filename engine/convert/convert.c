@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Elements that are converted at a time, but at least a row. */
 enum { PIECE = 1 << 20, MAX_CONFIG_BYTES = 16 * 1024 * 1024 };
@@ -117,6 +118,11 @@ static int read_folder(struct job *j, struct aglm_err *err)
     int n = snprintf(j->config_path, sizeof(j->config_path), "%s/config.json", j->folder);
     if (n < 0 || (size_t)n >= sizeof(j->config_path))
         return aglm_err_set(err, -ENAMETOOLONG, "%.200s…: the path is too long", j->folder);
+    struct stat st;
+    if (stat(j->folder, &st) == 0 && !S_ISDIR(st.st_mode))
+        return aglm_err_set(err, -ENOTDIR,
+                            "%s: is no folder; give the Hugging Face folder that holds config.json",
+                            j->folder);
     int rc = aglm_json_open(&j->config_tree, j->config_path, MAX_CONFIG_BYTES, err);
     if (!rc)
         rc = aglm_hf_config_read(&j->config, j->config_tree, j->config_path, err);

@@ -17,10 +17,11 @@ struct aglm_cpu_embedding {
 };
 
 /* The rows of t: [n_vocab rows of n_embd], in type; other than the file's, they are quantized here,
- * once. *out keeps pointing into the file, which must outlive it. -ENOMEM. */
+ * once. *out keeps pointing into the file, which must outlive it. path is for messages. -ENOMEM;
+ * -EINVAL for weights that type cannot hold. */
 int aglm_cpu_embedding_make(struct aglm_cpu_embedding *out, const struct aglm_gguf_tensor *t,
                             enum aglm_dtype type, bool quick, struct aglm_pool *pool,
-                            struct aglm_err *err);
+                            const char *path, struct aglm_err *err);
 void aglm_cpu_embedding_finish(struct aglm_cpu_embedding *embedding);
 
 #endif

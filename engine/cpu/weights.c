@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ struct loader {
     uint8_t *quantized; /* [n threads][16][row bytes] */
     size_t quantized_stride;
     const struct job *current;
+    _Atomic(const struct aglm_gguf_tensor *) unfit; /* one with weights that the type cannot hold */
     struct aglm_err *err;
     int rc;
 };
@@ -228,13 +230,13 @@ static int allocate(struct loader *l)
     return 0;
 }
 
-/* Row r of a job's concatenated sources, or NULL past the end. */
-static const void *source_row(const struct job *job, size_t r, enum aglm_dtype *type)
+/* Row r of a job's concatenated sources, and the tensor it is of; or NULL past the end. */
+static const void *source_row(const struct job *job, size_t r, const struct aglm_gguf_tensor **of)
 {
     for (unsigned i = 0; i < job->n_sources; i++) {
         const struct aglm_gguf_tensor *t = job->source[i];
         if (r < t->ne[1]) {
-            *type = t->type;
+            *of = t;
             return (const uint8_t *)t->data + r * (t->n_bytes / t->ne[1]);
         }
         r -= t->ne[1];
@@ -252,12 +254,14 @@ static void pack_int8(struct loader *l, const struct job *job, size_t panel, uns
     const int8_t *q[ROWS] = {NULL};
     const void *rows[ROWS] = {NULL};
     for (size_t i = 0; i < ROWS; i++, buffer += l->quantized_stride) {
-        enum aglm_dtype type = m->type;
-        const void *source = source_row(job, panel * ROWS + i, &type);
+        const struct aglm_gguf_tensor *of = NULL;
+        const void *source = source_row(job, panel * ROWS + i, &of);
         if (!source)
             continue;
         int8_t *codes = (int8_t *)buffer;
-        aglm_dtype_get(type)->to_float(row, source, m->k);
+        aglm_dtype_get(of->type)->to_float(row, source, m->k);
+        if (!aglm_dtype_holds(AGLM_F32, row, m->k))
+            l->unfit = of;
         scale[i] = aglm_int8_row(codes, row, m->k);
         q[i] = codes;
         if (!l->w->fake_int8)
@@ -283,13 +287,18 @@ static void pack_panel(struct loader *l, const struct job *job, size_t panel, un
         return;
     }
     for (size_t i = 0; i < ROWS; i++) {
-        enum aglm_dtype type = m->type;
-        rows[i] = source_row(job, panel * ROWS + i, &type);
-        if (!rows[i] || type == m->type)
+        const struct aglm_gguf_tensor *of = NULL;
+        rows[i] = source_row(job, panel * ROWS + i, &of);
+        if (!rows[i] || (enum aglm_dtype)of->type == m->type)
             continue;
         float *row = l->row + ith * l->w->k_max;
         uint8_t *dst = l->quantized + (ith * ROWS + i) * l->quantized_stride;
-        aglm_dtype_get(type)->to_float(row, rows[i], m->k);
+        aglm_dtype_get(of->type)->to_float(row, rows[i], m->k);
+        if (!aglm_dtype_holds(m->type, row, m->k)) {
+            l->unfit = of;
+            rows[i] = NULL;
+            continue;
+        }
         (l->options->quantize_quick ? to->from_float : to->quantize_row)(dst, row, m->k);
         rows[i] = dst;
     }
@@ -325,6 +334,12 @@ static int pack_all(struct loader *l)
             return aglm_err_set(l->err, -ECANCELED, "%s: loading interrupted", l->options->path);
         l->current = &l->jobs[i];
         aglm_pool_run(l->pool, pack_job, l);
+        const struct aglm_gguf_tensor *unfit = l->unfit;
+        if (unfit)
+            return aglm_err_set(l->err, -EINVAL,
+                                "%s: tensor %s holds weights that are not finite or too large for "
+                                "-q %s; the file is damaged, or its training went wrong",
+                                l->options->path, unfit->name, l->options->quantize);
         l->current->matrix->data = l->w->arena + l->current->matrix->offset;
         for (unsigned s = 0; s < l->jobs[i].n_sources; s++)
             drop_pages(l->jobs[i].source[s]);
@@ -406,6 +421,21 @@ static int check_int8(struct loader *l)
     return 0;
 }
 
+/* What has lost something already would lose twice, and the file's name would not say so. */
+static int refuse_quantized(const struct loader *l)
+{
+    for (size_t i = 0; i < aglm_gguf_tensor_count(l->model->file); i++) {
+        const struct aglm_gguf_tensor *t = aglm_gguf_tensor_at(l->model->file, i);
+        const struct aglm_dtype_info *type = aglm_dtype_get(t->type);
+        if (type && type->quantized)
+            return aglm_err_set(l->err, -ENOTSUP,
+                                "%s: is %s already (tensor %s); -q re-quantizes only f32, f16 and "
+                                "bf16 files",
+                                l->options->path, type->name, t->name);
+    }
+    return 0;
+}
+
 static int check_quantize(struct loader *l)
 {
     const char *name = l->options->quantize;
@@ -413,17 +443,13 @@ static int check_quantize(struct loader *l)
         return 0;
     l->int8 = strcmp(name, "int8") == 0;
     l->w->fake_int8 = l->int8 && l->options->int8 && l->options->int8->fake;
-    if (l->int8)
-        return check_int8(l);
-    l->quantize = aglm_quantize_mode_find(name);
-    if (!l->quantize)
+    l->quantize = l->int8 ? NULL : aglm_quantize_mode_find(name);
+    if (!l->int8 && !l->quantize)
         return aglm_err_set(l->err, -EINVAL, "-q %s: no such type; choose int8, %s", name,
                             aglm_quantize_mode_names());
-    const struct aglm_dtype_info *up = aglm_dtype_get(l->model->tensors.layers[0].up->type);
-    if (up->quantized)
-        return aglm_err_set(l->err, -ENOTSUP,
-                            "%s: is %s already; -q re-quantizes only f32, f16 and bf16 files",
-                            l->options->path, up->name);
+    int rc = refuse_quantized(l);
+    if (rc || l->int8)
+        return rc ? rc : check_int8(l);
     l->types = calloc(aglm_gguf_tensor_count(l->model->file), sizeof(*l->types));
     if (!l->types)
         return aglm_err_set(l->err, -ENOMEM, "%s: out of memory", l->options->path);
@@ -453,7 +479,7 @@ int aglm_cpu_weights_load(void **out, const struct aglm_model *model,
         const struct aglm_gguf_tensor *embd = model->tensors.token_embd;
         enum aglm_dtype type = l.quantize ? target_type(&l, embd) : (enum aglm_dtype)embd->type;
         rc = aglm_cpu_embedding_make(&l.w->embedding, embd, type, options->quantize_quick, l.pool,
-                                     err);
+                                     options->path, err);
     }
     if (!rc) {
         tell(&l, info);

@@ -21,9 +21,6 @@
 /* Elements that one thread does at a time, and such pieces per write. */
 enum { PIECE = 1 << 14, PIECES = 256 };
 
-/* The first magnitude that rounds to infinity as a half. */
-#define TOO_LARGE 65520.0f
-
 struct piece {
     double error, power; /* sums of squares: of x - decoded x, of x */
     bool bad;            /* a weight that cannot be written */
@@ -51,16 +48,6 @@ struct job {
 
 /* ---- numbers ---- */
 
-/* Is every value finite and, for types with 16-bit numbers, not too large for these? */
-static bool representable(const float *x, size_t n, enum aglm_dtype to)
-{
-    const float limit = to == AGLM_F32 || to == AGLM_BF16 ? INFINITY : TOO_LARGE;
-    size_t bad = 0;
-    for (size_t i = 0; i < n; i++)
-        bad += !(fabsf(x[i]) < limit);
-    return bad == 0;
-}
-
 static void quantize_piece(const struct job *job, uint64_t start, size_t n, float *x,
                            struct piece *piece)
 {
@@ -70,7 +57,7 @@ static void quantize_piece(const struct job *job, uint64_t start, size_t n, floa
     const uint64_t at = (job->first + start) / from->block_elements * from->block_bytes;
     *piece = (struct piece){0};
     from->to_float(x, (const uint8_t *)job->tensor->data + at, n);
-    piece->bad = !representable(x, n, to->type);
+    piece->bad = !aglm_dtype_holds(to->type, x, n);
     if (piece->bad)
         return;
     to->quantize_row(dst, x, n);

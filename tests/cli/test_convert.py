@@ -132,7 +132,8 @@ class Convert(Case):
         out, _ = self.run_it("model", "convert", "--help")
         self.assertIn("Usage: aglm-bench model convert DIR OUT.gguf", out)
         for arguments in ([], ["a"], ["a", "b", "c"], ["a", "b", "--what"], ["a", "b", "-q"], ["a", "b", "-t", "0"],
-                          ["a", "b", "-t"], ["a", "b", "-t", "2x"]):
+                          ["a", "b", "-t"], ["a", "b", "-t", "2x"], ["a", "b", "-q", "q9"],
+                          ["a", "b", "--pre", "tekken"], ["a", "b", "--pre", ""]):
             _, err = self.run_it("model", "convert", *arguments, code=2)
             self.assertEqual(len(err.strip().splitlines()), 1, err)
 
@@ -147,6 +148,8 @@ class Convert(Case):
         with open(self.path("letter")) as f:
             self.assertEqual(f.read(), "Dear all")
         self.assertIn("no-such", self.convert(folder, code=1, out="no-such/out.gguf"))
+        self.assertIn("is empty", self.convert(folder, code=1, out=""))
+        self.assertIn("letter: is no folder", self.convert(self.path("letter"), code=1))
 
     # ---- the folder ----
 
@@ -304,8 +307,15 @@ class Convert(Case):
                 f.write(data)
             self.refused(folder, "gemma3/tokenizer.model: ", word)
 
+    def test_names_cannot_write_to_the_terminal(self):
+        folder = self.folder()
+        self.change(folder, "config.json", architectures=["a\n\x1b[31mb\x7f\u009b1mc"])
+        err = self.refused(folder, "config.json: architecture \"a??[31mb???1mc")
+        self.assertTrue(err.rstrip("\n").isprintable(), repr(err))
+
     def test_unknown_type(self):
-        self.refused(self.folder(), "\"q9_9\"", more=["-q", "q9_9"])
+        self.assertIn("q9_9", self.convert(self.folder(), "-q", "q9_9", code=2))
+        self.assertEqual(os.listdir(self.place), ["llama-tied"])
 
 
 if __name__ == "__main__":

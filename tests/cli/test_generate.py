@@ -126,7 +126,7 @@ class Generate(Case):
             (1, ["-m", self.model("un.gguf", template="[INST] {{ x }} [/INST]"), "--prompt", "x"], "--template (glm4,"),
             (1, ["-m", self.model("none.gguf", template=None), "--prompt", "x"], "--no-template"),
             (1, ["-m", model, "--prompt", "x", "--template", "chatml"], "no token <|im_start|>"),
-            (1, ["-m", self.model("nan.gguf", nan=True), "--prompt", "x"], "NaN"),
+            (1, ["-m", self.model("nan.gguf", nan=True), "--prompt", "x"], "nan.gguf: a logit is NaN"),
             (1, ["-m", model, "--prompt-file", "gone.txt"], "gone.txt"),
             (1, ["-m", model, "--prompt", "", "--no-template"], "empty"),
             (1, ["-m", "gone.gguf", "--prompt", "x"], "gone.gguf"),

@@ -38,6 +38,20 @@ class Quantize(Case):
         # 30 layers: value and ffn_down matrices with more bits in 3 + 4 of them and every third between: 14
         self.assertEqual(self.types("made.gguf")[0], {"f32": 61, "q8_0": 15, "q5_0": 166, "q4_K": 16, "q6_K": 14})
 
+    def test_synth_replaces_models_only(self):
+        for name in ("text", "folder"):
+            with self.subTest(name=name):
+                if name == "text":
+                    with open(self.path(name), "w") as f:
+                        f.write("Dear all")
+                else:
+                    os.mkdir(self.path(name))
+                _, err = self.run_it("model", "synth", "--preset", "smollm2-135m", "-o", name, code=1)
+                self.assertEqual(err.count("\n"), 1, err)
+                self.assertIn(f"{name}: is there and is no GGUF file", err)
+        with open(self.path("text")) as f:
+            self.assertEqual(f.read(), "Dear all")
+
     def test_quiet(self):
         self.assertEqual(self.run_it("model", "quantize", F32, "o.gguf", "-q", "q8_0", "--quiet"), ("", ""))
 

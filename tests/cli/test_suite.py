@@ -19,6 +19,13 @@ class Suite(Case):
         out, err = self.run_it("--suite", suite, "--backend", backend, "-r", "2", "-o", "json", *args, **run)
         return json.loads(out), err
 
+    def test_template_whose_tokens_the_vocabulary_lacks(self):
+        self.model(template="{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>{% endfor %}")
+        self.model("none.gguf", template=None)
+        foreign, _ = self.rows("-m", "tiny.gguf")
+        plain, _ = self.rows("-m", "none.gguf")
+        self.assertEqual([[r[f] for f in FIELDS] for r in foreign], [[r[f] for f in FIELDS] for r in plain])
+
     def test_list(self):
         out, err = self.run_it("run", "--suite", "list")
         lines = out.splitlines()[1:]

@@ -5,6 +5,7 @@ import os
 from cli import Case, F32, main
 
 COMMANDS = ["run", "profile", "model", "eval", "report"]
+TEXTS = [*COMMANDS, "tokenize", "generate", "calibrate"]
 
 WRONG = [
     ["foo"], ["foo\nbar"], ["run", "extra"], ["--no-such-option"], ["-z"], ["--"], [""],
@@ -55,6 +56,13 @@ class Usage(Case):
         out, _ = self.run_it("--help")
         for command in COMMANDS:
             self.assertIn(f"  {command} ", out)
+
+    def test_help_that_nobody_takes(self):
+        for args in [["--help"], ["--version"], ["--suite", "list"], *([c, "-h"] for c in TEXTS)]:
+            with self.subTest(args=args), open("/dev/full", "wb") as full:
+                _, err = self.run_it(*args, code=1, stdout=full)
+                self.assertIn("standard output", err)
+                self.assertEqual(err.count("\n"), 1, err)
 
     def test_version(self):
         out, err = self.run_it("--version")

@@ -217,8 +217,8 @@ struct file {
 
 static void *grow(struct buffer *b, size_t n)
 {
-    if (b->capacity - b->size < n) {
-        b->capacity = (b->capacity + n) * 2;
+    if (!b->bytes || b->capacity - b->size < n) {
+        b->capacity = (b->capacity + n) * 2 + 64;
         b->bytes = realloc(b->bytes, b->capacity);
         if (!b->bytes)
             abort();

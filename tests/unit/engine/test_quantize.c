@@ -3,6 +3,7 @@
  */
 #include "engine/gguf_write.h"
 #include "engine/quant/quantize.h"
+#include "engine/session.h"
 #include "engine/synth.h"
 
 #include <check.h>
@@ -353,6 +354,49 @@ START_TEST(weights_that_are_not_finite_are_named)
 }
 END_TEST
 
+static int open_requantized(const char *type)
+{
+    struct aglm_model *model = NULL;
+    const struct aglm_model_options o = {
+        .path = in, .backend = "cpu", .isa = "auto", .quantize = type, .n_load_threads = 2};
+    int rc = aglm_model_open(&model, &o, &err);
+    aglm_model_close(&model);
+    return rc;
+}
+
+/* On load, too: rounded, they would look like good ones. */
+START_TEST(requantizing_on_load_refuses_the_same)
+{
+    static const char *const TYPES[] = {"q8_0", "q4_k_m", "q4_0", "mxfp4", "f16", "int8"};
+    static const char *const TENSORS[] = {"blk.1.ffn_up.weight", "token_embd.weight"};
+    const float bad[] = {NAN, INFINITY, 1e6f};
+    for (size_t t = 0; t < 2; t++) {
+        make_input(AGLM_F32);
+        ck_assert_int_eq(aglm_gguf_open(&before, in, &err), 0);
+        const uint64_t at = aglm_gguf_tensor_find(before, TENSORS[t])->offset + 1234 * 4;
+        aglm_gguf_close(&before);
+        for (size_t i = 0; i < 3 * 6; i++) {
+            FILE *f = fopen(in, "r+b");
+            ck_assert(f && fseek(f, (long)at, SEEK_SET) == 0 && fwrite(&bad[i / 6], 4, 1, f) == 1);
+            fclose(f);
+            const bool integer = strcmp(TYPES[i % 6], "int8") == 0;
+            if (integer && (t == 1 || bad[i / 6] == 1e6f))
+                continue; /* INT8 has scales in 32 bits, and leaves embeddings as they are */
+            refused(open_requantized(TYPES[i % 6]), -EINVAL, TENSORS[t]);
+        }
+        ck_assert_msg(open_requantized("bf16") == 0, "%s", err.msg);
+    }
+}
+END_TEST
+
+START_TEST(requantizing_on_load_takes_no_quantized_file)
+{
+    make_input(AGLM_Q8_0);
+    refused(open_requantized("q4_0"), -ENOTSUP, "is q8_0 already");
+    refused(open_requantized("int8"), -ENOTSUP, "is q8_0 already");
+}
+END_TEST
+
 START_TEST(bad_files_are_refused)
 {
     make_input(AGLM_F16);
@@ -423,6 +467,8 @@ int main(void)
     tcase_add_test(files, the_same_type_is_a_copy);
     tcase_add_test(files, quantizing_again_must_be_asked_for);
     tcase_add_test(files, weights_that_are_not_finite_are_named);
+    tcase_add_test(files, requantizing_on_load_refuses_the_same);
+    tcase_add_test(files, requantizing_on_load_takes_no_quantized_file);
     tcase_add_test(files, bad_files_are_refused);
     tcase_add_test(files, a_full_disk_leaves_nothing);
     tcase_add_test(files, can_be_stopped);
