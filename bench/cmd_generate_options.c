@@ -3,9 +3,11 @@
  * for wrong usage.
  */
 #include "bench/cmd_generate.h"
+#include "bench/requantize.h"
 #include "probes/topology.h"
 
 #include <errno.h>
+#include <float.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
@@ -85,12 +87,14 @@ static int whole(uint64_t *out, const char *name, const char *text, uint64_t min
     return 0;
 }
 
-static int number(float *out, const char *name, const char *text)
+/* A number from min to max; above: min itself is out. */
+static int number(float *out, const char *name, const char *text, float min, bool above, float max)
 {
-    char *end = NULL, msg[64];
+    char *end = NULL, msg[96];
     float v = strtof(text, &end);
-    if (end == text || *end != '\0' || !isfinite(v)) {
-        snprintf(msg, sizeof(msg), "%s: must be a number", name);
+    if (end == text || *end != '\0' || !(above ? v > min : v >= min) || !(v <= max)) {
+        snprintf(msg, sizeof(msg), "%s: must be a number, %s %g to %g", name,
+                 above ? "above" : "from", (double)min, (double)max);
         return usage(msg, text);
     }
     *out = v;
@@ -190,13 +194,13 @@ static int set_number(struct aglm_generate_command *c, int option, const char *v
         s->repeat_last = (uint32_t)n;
         return rc;
     case OPT_TEMP:
-        return number(&s->temperature, "--temp", v);
+        return number(&s->temperature, "--temp", v, 0, false, FLT_MAX);
     case OPT_TOP_P:
-        return number(&s->top_p, "--top-p", v);
+        return number(&s->top_p, "--top-p", v, 0, true, 1);
     case OPT_MIN_P:
-        return number(&s->min_p, "--min-p", v);
+        return number(&s->min_p, "--min-p", v, 0, false, 1);
     default:
-        return number(&s->repeat_penalty, "--repeat-penalty", v);
+        return number(&s->repeat_penalty, "--repeat-penalty", v, 0, true, FLT_MAX);
     }
 }
 
@@ -234,7 +238,13 @@ static int set_option(struct aglm_generate_command *c, int option, const char *v
     }
 }
 
-/* What does not go together. */
+static bool one_of(const char *text, const char *a, const char *b, const char *c, const char *d)
+{
+    return strcmp(text, a) == 0 || strcmp(text, b) == 0 || (c != NULL && strcmp(text, c) == 0) ||
+           (d != NULL && strcmp(text, d) == 0);
+}
+
+/* What is no value, and what does not go together. */
 static int check_together(const struct aglm_generate_command *c)
 {
     int sources = (c->prompt != NULL) + (c->prompt_file != NULL) + c->interactive;
@@ -248,6 +258,15 @@ static int check_together(const struct aglm_generate_command *c)
     }
     if (c->no_template && (c->template != NULL || c->system != NULL || c->interactive)) {
         return usage("--no-template leaves no place for --template, --system and -i", NULL);
+    }
+    if (c->quantize != NULL && aglm_requantize_check("-q", c->quantize, &err) < 0) {
+        return usage(err.msg, NULL);
+    }
+    if (!one_of(c->isa, "auto", "c", "avx2", "avx512")) {
+        return usage("--isa: must be auto, c, avx2 or avx512", c->isa);
+    }
+    if (!one_of(c->backend, "cpu", "null", NULL, NULL)) {
+        return usage("--backend: must be cpu or null", c->backend);
     }
     if (c->template != NULL && aglm_chat_family_by_name(&family, c->template, &err) < 0) {
         return usage(err.msg, NULL);

@@ -34,7 +34,7 @@ static int check_cache_type(const struct aglm_model *m, enum aglm_dtype *type, c
         return aglm_err_set(
             err, -ENOTSUP,
             "%s: a %s cache in %s needs heads whose size is a multiple of %u, these "
-            "have %u; choose f16",
+            "have %u; choose f16 (-ctk, -ctv)",
             m->info.name, what, info->name, info->block_elements, m->hp.head_dim);
     return 0;
 }

@@ -9,10 +9,11 @@
 
 enum {
     MAX_LAYERS = 1024,
-    MAX_WIDTH = 1 << 20, /* of embeddings and feed-forward */
-    MAX_HEADS = 4096,
+    MAX_EMBD = 1 << 16, /* these limits are the engine's (engine/arch.c) */
+    MAX_WIDTH = 1 << 20,
+    MAX_HEADS = 1024,
     MAX_VOCAB = 1 << 24,
-    MAX_CTX = 1 << 30,
+    MAX_CTX = 1 << 28,
     FULL_EVERY = 6, /* Gemma 3: layers with a window, then one without */
 };
 
@@ -209,7 +210,7 @@ static void check_heads(struct aglm_json_reader *r, const struct aglm_hf_config 
 static void read_usual(struct aglm_json_reader *r, struct aglm_hf_config *c)
 {
     aglm_json_u32(r, "num_hidden_layers", 1, MAX_LAYERS, NULL, &c->n_layers);
-    aglm_json_u32(r, "hidden_size", 1, MAX_WIDTH, NULL, &c->n_embd);
+    aglm_json_u32(r, "hidden_size", 1, MAX_EMBD, NULL, &c->n_embd);
     aglm_json_u32(r, "num_attention_heads", 1, MAX_HEADS, NULL, &c->n_heads);
     aglm_json_u32(r, "num_key_value_heads", 1, MAX_HEADS, &c->n_heads, &c->n_kv_heads);
     aglm_json_u32(r, "intermediate_size", 1, MAX_WIDTH, NULL, &c->n_ff);
@@ -229,7 +230,7 @@ static void read_chatglm(struct aglm_json_reader *r, struct aglm_hf_config *c)
     static const double ONE = 1.0;
     double ratio = 1.0;
     aglm_json_u32(r, "num_layers", 1, MAX_LAYERS, NULL, &c->n_layers);
-    aglm_json_u32(r, "hidden_size", 1, MAX_WIDTH, NULL, &c->n_embd);
+    aglm_json_u32(r, "hidden_size", 1, MAX_EMBD, NULL, &c->n_embd);
     aglm_json_u32(r, "num_attention_heads", 1, MAX_HEADS, NULL, &c->n_heads);
     aglm_json_u32(r, "multi_query_group_num", 1, MAX_HEADS, NULL, &c->n_kv_heads);
     aglm_json_u32(r, "ffn_hidden_size", 1, MAX_WIDTH, NULL, &c->n_ff);
