@@ -223,10 +223,13 @@ static inline f4 f4_fms(f4 acc, f4 a, f4 b)
                  fmaf(-a.v[2], b.v[2], acc.v[2]), fmaf(-a.v[3], b.v[3], acc.v[3])}};
 }
 
+/* By way of memory: GCC moves lanes one by one through the integer registers. */
 static inline f4 f4_of_neon(float32x4_t v)
 {
-    return (f4){
-        {vgetq_lane_f32(v, 0), vgetq_lane_f32(v, 1), vgetq_lane_f32(v, 2), vgetq_lane_f32(v, 3)}};
+    f4 f;
+    vst1q_f32(f.v, v);
+    __asm__("" : "+m"(f));
+    return f;
 }
 
 static inline f4 f4_of_ints(int32x4_t v)

@@ -82,7 +82,7 @@ ARM_INLINE void blocks_unpack(struct arm_chunk *c, const uint8_t *panel, size_t 
             int8x16_t v[8];
             read_group(v, panel + b * value_bytes(type) + g * GROUP,
                        panel + parts.high + b * high_bytes(type) + g * GROUP, table, type);
-            put_group(c->bytes + i * 512 + g * GROUP, v);
+            put_group(c->bytes + i * 512 + g * GROUP, v, type);
             f4_store(&c->d[i][g * 4], read_scales(panel + parts.scales, at, type));
             if (has_min(type))
                 f4_store(&c->m[i][g * 4], f4_of_halves(panel + parts.mins + at * 2));
@@ -109,8 +109,6 @@ ARM_INLINE void blocks_half(ARM_TILE_ARGS, const unsigned r, const enum aglm_dty
             const int total = x->sum[at * 2] + x->sum[at * 2 + 1];
             ARM_UNROLL
             for (unsigned g = 0; g < 2; g++) {
-                if (code_offset(type))
-                    sum[t][g] = vsubq_s32(sum[t][g], vdupq_n_s32(code_offset(type) * total));
                 acc[t][g] = accumulate(acc[t][g], sum[t][g], f4_load(&c->d[i][r + g * 4]), scale_x);
                 if (has_min(type))
                     acc[t][g] = accumulate(acc[t][g], vdupq_n_s32(total),

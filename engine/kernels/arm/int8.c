@@ -46,7 +46,7 @@ static void int8_unpack(struct arm_chunk *c, const uint8_t *panel, size_t k0, si
             ARM_UNROLL
             for (unsigned s = 0; s < 8; s++)
                 v[s] = load_signed(panel + k0 * ROWS + i * 512 + s * 64 + g * GROUP);
-            put_group(c->bytes + i * 512 + g * GROUP, v);
+            put_group(c->bytes + i * 512 + g * GROUP, v, AGLM_INT8);
         }
 }
 

@@ -171,7 +171,7 @@ ARM_INLINE void k_unpack(struct arm_chunk *c, const uint8_t *panel, size_t k, si
             int8x16_t v[8];
             read_group(v, panel + b * value_bytes(type) + g * GROUP,
                        panel + parts.high + b * high_bytes(type) + g * GROUP, vdupq_n_s8(0), type);
-            put_group(c->bytes + i * 512 + g * GROUP, v);
+            put_group(c->bytes + i * 512 + g * GROUP, v, type);
         }
     }
     read_scales(&c->k, panel + parts.scales, k0 / 256, type);
@@ -202,12 +202,8 @@ ARM_INLINE void k_half(ARM_TILE_ARGS, const unsigned r, const enum aglm_dtype ty
                  false, tokens);
         ARM_UNROLL
         for (unsigned t = 0; t < tokens; t++)
-            for (unsigned g = 0; g < 2; g++) {
-                if (code_offset(type))
-                    sum[t][g] = vsubq_s32(
-                        sum[t][g], vdupq_n_s32(code_offset(type) * x->sum[(at0 + t * k) / 16 + j]));
+            for (unsigned g = 0; g < 2; g++)
                 total[t][g] = add_scaled(total[t][g], sum[t][g], c->k.scale[j] + r + g * 4);
-            }
     }
     load_tile(acc, out + t0 * ld_out + r, ld_out, k0, tokens);
     ARM_UNROLL

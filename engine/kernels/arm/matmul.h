@@ -6,10 +6,11 @@
  * Several tokens (prefill) go through chunks of 256 columns of four panels, unpacked once into
  * scratch that the first cache holds, in tiles of four tokens by eight rows.
  *
- * Codes are bytes 0 … 63 or signed values; what an unsigned code must be lowered by meets the sum
- * of the activations, which starts a dot product. Without the dot product instructions, products
- * are summed in 16 bit: a lane takes 8 products of codes up to 31 or 4 up to 63 (at most 8 * 31 *
- * 127 = 31496 and 4 * 63 * 127 = 32004), of wide values two (2 * 128 * 127 = 32512).
+ * Codes are bytes 0 … 63 or signed values. What an unsigned code must be lowered by is taken off
+ * when a chunk is unpacked; for one token it meets the sum of the activations, which starts a dot
+ * product. Without the dot product instructions, products are summed in 16 bit: a lane takes 8
+ * products of codes up to 31 or 4 up to 63 (at most 8 * 31 * 127 = 31496 and 4 * 63 * 127 = 32004),
+ * of wide values two (2 * 128 * 127 = 32512).
  *
  * With i8mm, chunks hold pairs of steps zipped to registers of 2 rows x 8 columns, and tokens go in
  * pairs; an odd token is its own neighbour.
@@ -260,10 +261,14 @@ struct arm_prefill {
 
 void aglm_arm_prefill(ARM_MATMUL_ARGS, size_t stride, const struct arm_prefill *type);
 
-/* A group's eight steps of a block as dot_tile wants them; bytes: the block's, from the group on.
- */
-ARM_INLINE void put_group(int8_t *bytes, const int8x16_t v[8])
+/* A group's eight steps of a block as dot_tile wants them, lowered by their offset; bytes: the
+ * block's, from the group on. */
+ARM_INLINE void put_group(int8_t *bytes, int8x16_t v[8], const enum aglm_dtype type)
 {
+    ARM_UNROLL
+    for (unsigned s = 0; s < 8; s++)
+        if (code_offset(type))
+            v[s] = vsubq_s8(v[s], vdupq_n_s8((int8_t)code_offset(type)));
     ARM_UNROLL
     for (unsigned s = 0; s < 8; s += 2) {
 #if defined(__ARM_FEATURE_MATMUL_INT8)
