@@ -60,7 +60,7 @@ static const char HELP[] =
     "      --method NAME    minmax, percentile or kl (default: the least likelihood lost)\n"
     "  -o text|json         form of the table (default text)\n"
     "  -t N                 threads (default: physical cores)\n"
-    "      --isa NAME       auto, c, avx2 or avx512 (default auto)\n"
+    "      --isa NAME       auto, c, avx2, avx512, neon, dotprod or i8mm (default auto)\n"
     "      --quiet          no progress\n"
     "  -h, --help           this text\n";
 
@@ -192,8 +192,9 @@ static int take_option(struct command *c, int option)
     case OPT_ISA:
         c->how.isa = optarg;
         if (strcmp(optarg, "auto") && strcmp(optarg, "c") && strcmp(optarg, "avx2") &&
-            strcmp(optarg, "avx512"))
-            return usage("--isa: must be auto, c, avx2 or avx512", optarg);
+            strcmp(optarg, "avx512") && strcmp(optarg, "neon") && strcmp(optarg, "dotprod") &&
+            strcmp(optarg, "i8mm"))
+            return usage("--isa: must be auto, c, avx2, avx512, neon, dotprod or i8mm", optarg);
         return 0;
     case OPT_QUIET:
         c->quiet = true;

@@ -47,7 +47,7 @@ static const char HELP[] =
     "  -ctk, -ctv TYPE         type of the KV cache: f16, q8_0 or q4_0 (default f16)\n"
     "  -t, --threads N         (default: physical cores)\n"
     "  -q, --quantize TYPE     re-quantize an F32, F16 or BF16 file on load\n"
-    "      --isa NAME          auto, c, avx2 or avx512 (default auto)\n"
+    "      --isa NAME          auto, c, avx2, avx512, neon, dotprod or i8mm (default auto)\n"
     "      --backend NAME      cpu or null (default cpu)\n"
     "      --quiet             no figures\n"
     "  -h, --help              this text\n"

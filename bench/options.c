@@ -75,15 +75,17 @@ static int check_backend(const char *option, const char *item, struct aglm_err *
 
 static int check_isa(const char *option, const char *item, struct aglm_err *err)
 {
-    static const char *const names[] = {"auto", "c", "avx2", "avx512"};
+    static const char *const names[] = {"auto", "c", "avx2", "avx512", "neon", "dotprod", "i8mm"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(item, names[i]) == 0) {
             return 0;
         }
     }
-    return aglm_err_set(err, -EINVAL,
-                        "%s: '%.40s' is no instruction set: give auto, c, avx2 or avx512", option,
-                        item);
+    return aglm_err_set(
+        err, -EINVAL,
+        "%s: '%.40s' is no instruction set: give auto, c, avx2, avx512, neon, dotprod "
+        "or i8mm",
+        option, item);
 }
 
 static int check_cache_type(const char *option, const char *item, struct aglm_err *err)

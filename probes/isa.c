@@ -1,7 +1,8 @@
 /* Detects the instruction sets that kernels may use; see isa.h.
  *
  * Bits: Intel SDM volume 2A, CPUID; AMD APM volume 3, appendix E. Not asked of libcpuid, because it
- * neither looks at XCR0 nor knows AVX-512 on AMD processors (0.6.2). */
+ * neither looks at XCR0 nor knows AVX-512 on AMD processors (0.6.2). Arm: the Linux kernel's
+ * arch/arm64/include/uapi/asm/hwcap.h and arch/arm/include/uapi/asm/hwcap.h. */
 #include "probes/isa.h"
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -32,6 +33,33 @@ uint32_t aglm_isa_detect(void)
         all(ecx, 1u << 11)) /* AVX512_VNNI */
         flags |= AGLM_ISA_AVX512;
     return flags;
+}
+
+#elif defined(__aarch64__)
+
+#include <sys/auxv.h>
+
+uint32_t aglm_isa_detect(void)
+{
+    const unsigned long simd = 1ul << 1, simd_dot = 1ul << 20; /* ASIMD, ASIMDDP */
+    const unsigned long i8mm = 1ul << 13;
+    const unsigned long caps = getauxval(AT_HWCAP), caps2 = getauxval(AT_HWCAP2);
+    uint32_t flags = caps & simd ? AGLM_ISA_NEON : 0;
+    if (flags && caps & simd_dot)
+        flags |= AGLM_ISA_DOTPROD;
+    if (flags & AGLM_ISA_DOTPROD && caps2 & i8mm)
+        flags |= AGLM_ISA_I8MM;
+    return flags;
+}
+
+#elif defined(__arm__)
+
+#include <sys/auxv.h>
+
+uint32_t aglm_isa_detect(void)
+{
+    const unsigned long wanted = 1ul << 12 | 1ul << 16; /* NEON, VFPv4: fused, with F16 */
+    return (getauxval(AT_HWCAP) & wanted) == wanted ? AGLM_ISA_NEON : 0;
 }
 
 #else

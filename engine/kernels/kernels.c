@@ -4,12 +4,23 @@
 #include "probes/isa.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #if defined(__x86_64__) && !defined(AGLM_NO_SIMD)
 #define HAVE_X86 1
 #else
 #define HAVE_X86 0
+#endif
+#if (defined(__aarch64__) || defined(__arm__)) && !defined(AGLM_NO_SIMD)
+#define HAVE_ARM 1
+#else
+#define HAVE_ARM 0
+#endif
+#if defined(__aarch64__) && HAVE_ARM
+#define HAVE_ARM64 1
+#else
+#define HAVE_ARM64 0
 #endif
 
 size_t aglm_act_block(enum aglm_dtype type)
@@ -37,42 +48,73 @@ size_t aglm_matmul_scratch(size_t k)
     return k * 16 + k * 4 + k * 2 + AGLM_SCRATCH_MIN;
 }
 
-int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flags,
-                        struct aglm_err *err)
+/* In ascending order: the last that a machine has is its best. */
+static const struct {
+    const char *name;
+    uint32_t flag;
+    bool built;
+    const char *needs, *instead;
+} ISAS[] = {
+    {"c", 0, true, "", ""},
+    {"avx2", AGLM_ISA_AVX2, HAVE_X86, "AVX2 with FMA and F16C", "c"},
+    {"avx512", AGLM_ISA_AVX512, HAVE_X86, "AVX-512 F, BW, VL, DQ and VNNI", "avx2 or c"},
+    {"neon", AGLM_ISA_NEON, HAVE_ARM, "NEON with fused multiply-add", "c"},
+    {"dotprod", AGLM_ISA_DOTPROD, HAVE_ARM64, "64-bit NEON with dot products", "neon or c"},
+    {"i8mm", AGLM_ISA_I8MM, HAVE_ARM64, "64-bit NEON with int8 matrix products",
+     "dotprod, neon or c"},
+};
+enum { C, AVX2, AVX512, NEON, DOTPROD, I8MM, N_ISAS };
+
+static bool has(uint32_t flags, int isa)
 {
-    enum { C, AVX2, AVX512 } want = C;
-    if (!HAVE_X86)
-        flags = 0;
-    if (strcmp(isa, "auto") == 0)
-        want = flags & AGLM_ISA_AVX512 ? AVX512 : flags & AGLM_ISA_AVX2 ? AVX2 : C;
-    else if (strcmp(isa, "avx2") == 0)
-        want = AVX2;
-    else if (strcmp(isa, "avx512") == 0)
-        want = AVX512;
-    else if (strcmp(isa, "c") != 0)
-        return aglm_err_set(
-            err, -EINVAL, "isa '%s': no such instruction set; choose auto, c, avx2 or avx512", isa);
-    if (want == AVX2 && !(flags & AGLM_ISA_AVX2))
-        return aglm_err_set(err, -ENOTSUP,
-                            "isa 'avx2': this CPU or its operating system lacks AVX2 with FMA and "
-                            "F16C; choose auto or c");
-    if (want == AVX512 && !(flags & AGLM_ISA_AVX512))
-        return aglm_err_set(
-            err, -ENOTSUP,
-            "isa 'avx512': this CPU or its operating system lacks AVX-512 F, BW, VL, "
-            "DQ and VNNI; choose auto, avx2 or c");
+    return ISAS[isa].built && (flags & ISAS[isa].flag) == ISAS[isa].flag;
+}
+
+static void fill(struct aglm_kernels *out, int isa)
+{
     memset(out, 0, sizeof(*out));
     aglm_kernels_fill_c(out);
     aglm_kernels_fill_int8_c(out);
 #if HAVE_X86
-    if (want >= AVX2) {
+    if (isa == AVX2 || isa == AVX512) {
         aglm_kernels_fill_avx2(out);
         aglm_kernels_fill_int8_avx2(out);
     }
-    if (want >= AVX512) {
+    if (isa == AVX512) {
         aglm_kernels_fill_avx512(out);
         aglm_kernels_fill_int8_avx512(out);
     }
 #endif
+#if HAVE_ARM
+    if (isa >= NEON)
+        aglm_kernels_fill_neon(out);
+#endif
+#if HAVE_ARM64
+    if (isa == DOTPROD)
+        aglm_kernels_fill_dotprod(out);
+    if (isa == I8MM)
+        aglm_kernels_fill_i8mm(out);
+#endif
+}
+
+int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flags,
+                        struct aglm_err *err)
+{
+    const bool best = strcmp(isa, "auto") == 0;
+    int want = C;
+    for (int i = C; best && i < N_ISAS; i++)
+        want = has(flags, i) ? i : want;
+    while (!best && want < N_ISAS && strcmp(isa, ISAS[want].name) != 0)
+        want++;
+    if (want == N_ISAS)
+        return aglm_err_set(err, -EINVAL,
+                            "isa '%s': no such instruction set; choose auto, c, avx2, avx512, "
+                            "neon, dotprod or i8mm",
+                            isa);
+    if (!has(flags, want))
+        return aglm_err_set(err, -ENOTSUP,
+                            "isa '%s': this CPU or its operating system lacks %s; choose auto, %s",
+                            isa, ISAS[want].needs, ISAS[want].instead);
+    fill(out, want);
     return 0;
 }

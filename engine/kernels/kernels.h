@@ -62,7 +62,7 @@ struct aglm_attend {
 size_t aglm_kv_row_bytes(enum aglm_dtype type, size_t head_dim);
 
 struct aglm_kernels {
-    const char *isa; /* "c", "avx2", "avx512" */
+    const char *isa; /* "c", "avx2", "avx512", "neon", "dotprod", "i8mm" */
     aglm_matmul_fn
         matmul[AGLM_MATMUL_SLOTS]; /* by enum aglm_dtype; NULL where there is no such type */
     /* x: [n], n a multiple of block -> q: [n], scale: [n / 32], sum: [n / 16]. Each block of 32 or
@@ -92,8 +92,9 @@ struct aglm_kernels {
     void (*attend)(const struct aglm_attend *a);
 };
 
-/* Fills *out for isa "auto" (the best of flags), "c", "avx2" or "avx512". flags: enum
- * aglm_isa_flag. -ENOTSUP names an isa that the flags lack, -EINVAL one that does not exist. */
+/* Fills *out for isa "auto" (the best of flags), "c", "avx2", "avx512", "neon", "dotprod" or
+ * "i8mm". flags: enum aglm_isa_flag. -ENOTSUP names an isa that the flags or this build lack,
+ * -EINVAL one that does not exist. */
 int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flags,
                         struct aglm_err *err);
 
@@ -106,6 +107,10 @@ size_t aglm_matmul_scratch(size_t k);
 void aglm_kernels_fill_c(struct aglm_kernels *k);
 void aglm_kernels_fill_avx2(struct aglm_kernels *k);
 void aglm_kernels_fill_avx512(struct aglm_kernels *k);
+/* Arm's, INT8's slots among them; dotprod and i8mm override what neon filled. */
+void aglm_kernels_fill_neon(struct aglm_kernels *k);
+void aglm_kernels_fill_dotprod(struct aglm_kernels *k);
+void aglm_kernels_fill_i8mm(struct aglm_kernels *k);
 /* INT8's slots of each. */
 void aglm_kernels_fill_int8_c(struct aglm_kernels *k);
 void aglm_kernels_fill_int8_avx2(struct aglm_kernels *k);

@@ -16,7 +16,7 @@
 void aglm_kernels_fill_int8_avx512_emulated(struct aglm_kernels *k);
 #endif
 
-enum { ROWS = AGLM_PANEL_ROWS, MAX_TABLES = 4, GUARD = 16 };
+enum { ROWS = AGLM_PANEL_ROWS, MAX_TABLES = 6, GUARD = 16 };
 
 static struct aglm_kernels tables[MAX_TABLES];
 static const char *names[MAX_TABLES];
@@ -24,7 +24,7 @@ static int n_tables; /* table 0 is the reference */
 
 static void find_tables(void)
 {
-    static const char *const ISAS[] = {"c", "avx2", "avx512"};
+    static const char *const ISAS[] = {"c", "avx2", "avx512", "neon", "dotprod", "i8mm"};
     for (size_t i = 0; i < sizeof(ISAS) / sizeof(*ISAS); i++)
         if (!aglm_kernels_select(&tables[n_tables], ISAS[i], aglm_isa_detect(), NULL))
             names[n_tables++] = ISAS[i];

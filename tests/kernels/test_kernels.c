@@ -18,7 +18,7 @@
 void aglm_kernels_fill_avx512_emulated(struct aglm_kernels *k);
 #endif
 
-enum { GUARD = 64, MAX_TABLES = 4 };
+enum { GUARD = 64, MAX_TABLES = 6 };
 
 static struct aglm_kernels reference;
 static struct {
@@ -41,6 +41,9 @@ static void find_tables(void)
     aglm_kernels_select(&reference, "c", 0, NULL);
     add_table("avx2");
     add_table("avx512");
+    add_table("neon");
+    add_table("dotprod");
+    add_table("i8mm");
 #ifdef HAVE_EMULATED_AVX512
     tables[n_tables].k = reference;
     aglm_kernels_fill_avx512_emulated(&tables[n_tables].k);
@@ -185,11 +188,30 @@ START_TEST(test_select)
     ck_assert_int_lt(aglm_kernels_select(&k, "avx512", AGLM_ISA_AVX2, &err), 0);
     ck_assert_int_lt(aglm_kernels_select(&k, "sse9", ~0u, &err), 0);
     ck_assert_ptr_nonnull(strstr(err.msg, "sse9"));
+    ck_assert_int_lt(aglm_kernels_select(&k, "neon", 0, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.msg, "neon"));
+    ck_assert_int_lt(aglm_kernels_select(&k, "i8mm", AGLM_ISA_NEON | AGLM_ISA_DOTPROD, &err), 0);
+    ck_assert_ptr_nonnull(strstr(err.msg, "i8mm"));
 #ifdef __x86_64__
     ck_assert_int_eq(aglm_kernels_select(&k, "auto", AGLM_ISA_AVX2, &err), 0);
     ck_assert_str_eq(k.isa, "avx2");
     ck_assert_int_eq(aglm_kernels_select(&k, "c", ~0u, &err), 0);
     ck_assert_str_eq(k.isa, "c");
+    ck_assert_int_lt(aglm_kernels_select(&k, "neon", ~0u, &err), 0);
+#endif
+#if defined(__aarch64__) || defined(__arm__)
+    ck_assert_int_eq(aglm_kernels_select(&k, "auto", AGLM_ISA_NEON, &err), 0);
+    ck_assert_str_eq(k.isa, "neon");
+    ck_assert_int_lt(aglm_kernels_select(&k, "dotprod", AGLM_ISA_NEON, &err), 0);
+    ck_assert_int_lt(aglm_kernels_select(&k, "avx2", ~0u, &err), 0);
+#endif
+#if defined(__aarch64__)
+    ck_assert_int_eq(aglm_kernels_select(&k, "auto", AGLM_ISA_NEON | AGLM_ISA_DOTPROD, &err), 0);
+    ck_assert_str_eq(k.isa, "dotprod");
+    ck_assert_int_eq(aglm_kernels_select(&k, "auto", ~0u, &err), 0);
+    ck_assert_str_eq(k.isa, "i8mm");
+#elif defined(__arm__)
+    ck_assert_int_lt(aglm_kernels_select(&k, "dotprod", ~0u, &err), 0);
 #endif
 }
 END_TEST

@@ -19,7 +19,7 @@
 void aglm_kernels_fill_avx512_emulated(struct aglm_kernels *k);
 #endif
 
-enum { ROWS = AGLM_PANEL_ROWS, GUARD = 64, MAX_TABLES = 4 };
+enum { ROWS = AGLM_PANEL_ROWS, GUARD = 64, MAX_TABLES = 6 };
 
 static struct aglm_kernels reference;
 static struct {
@@ -42,6 +42,9 @@ static void find_tables(void)
     aglm_kernels_select(&reference, "c", 0, NULL);
     add_table("avx2");
     add_table("avx512");
+    add_table("neon");
+    add_table("dotprod");
+    add_table("i8mm");
 #ifdef HAVE_EMULATED_AVX512
     tables[n_tables].k = reference;
     aglm_kernels_fill_avx512_emulated(&tables[n_tables].k);
