@@ -24,7 +24,7 @@ struct aglm_int8_options;
 struct aglm_model_options {
     const char *path;        /* GGUF file */
     const char *backend;     /* "cpu" or "null" */
-    const char *isa;         /* "auto", "c", "avx2", "avx512" */
+    const char *isa;         /* "auto", "c", "avx2", "avx512", "neon", "dotprod", "i8mm" */
     const char *quantize;    /* NULL, or "int8" or the mode (engine/quant/mix.h) in which an
                                 F16/BF16/F32 file is re-quantized on load: to what a file made in
                                 that mode has */
@@ -45,7 +45,7 @@ struct aglm_model_info {
     char arch[32];
     char quantization[16]; /* the mixture, or the type most weights have in memory: "Q4_K_M",
                               "Q4_0", "F16"; upper case */
-    char isa[16];          /* chosen: "c", "avx2", "avx512"; backend null: "none" */
+    char isa[16];          /* chosen: "c", "avx2", …; backend null: "none" */
     char backend[16];
     uint64_t n_params;
     uint64_t size_bytes; /* of all tensors, in the types they have in memory */
