@@ -4,6 +4,7 @@
 #include "bench/cmd_eval.h"
 #include "bench/escape.h"
 #include "bench/requantize.h"
+#include "engine/kernels/kernels.h"
 #include "probes/topology.h"
 
 #include <errno.h>
@@ -59,7 +60,7 @@ static const char HELP[] =
     "  -q TYPE              re-quantize an F16 or F32 file on load\n"
     "  -ctk TYPE, -ctv TYPE type of the KV cache: f16, q8_0 or q4_0 (default f16)\n"
     "      --override-ctx N take the model to be trained for N tokens, whatever its file says\n"
-    "      --isa NAME       auto, c, avx2, avx512, neon, dotprod or i8mm (default auto)\n"
+    "      --isa NAME       " AGLM_ISA_NAMES " (default auto)\n"
     "      --backend NAME   cpu or null (default cpu)\n"
     "      --quiet          no progress\n"
     "  -h, --help           this text\n";
@@ -154,16 +155,14 @@ static int one_of(const char *message, const char *text, const char *const *name
 /* Options whose value is a word. */
 static int word(struct aglm_eval_command *c, int option, const char *text)
 {
-    static const char *const ISAS[] = {"auto", "c",       "avx2", "avx512",
-                                       "neon", "dotprod", "i8mm", NULL};
     static const char *const BACKENDS[] = {"cpu", "null", NULL};
     static const char *const FORMS[] = {"text", "json", NULL};
     const char *form = NULL;
     int rc;
     switch (option) {
     case OPT_ISA:
-        return one_of("--isa: must be auto, c, avx2, avx512, neon, dotprod or i8mm", text, ISAS,
-                      &c->isa);
+        c->isa = text;
+        return aglm_kernels_is_name(text) ? 0 : usage("--isa: must be " AGLM_ISA_NAMES, text);
     case OPT_BACKEND:
         return one_of("--backend: must be cpu or null", text, BACKENDS, &c->backend);
     case 'o':

@@ -4,6 +4,7 @@
  */
 #include "bench/cmd_generate.h"
 #include "bench/requantize.h"
+#include "engine/kernels/kernels.h"
 #include "probes/topology.h"
 
 #include <errno.h>
@@ -47,7 +48,7 @@ static const char HELP[] =
     "  -ctk, -ctv TYPE         type of the KV cache: f16, q8_0 or q4_0 (default f16)\n"
     "  -t, --threads N         (default: physical cores)\n"
     "  -q, --quantize TYPE     re-quantize an F32, F16 or BF16 file on load\n"
-    "      --isa NAME          auto, c, avx2, avx512, neon, dotprod or i8mm (default auto)\n"
+    "      --isa NAME          " AGLM_ISA_NAMES " (default auto)\n"
     "      --backend NAME      cpu or null (default cpu)\n"
     "      --quiet             no figures\n"
     "  -h, --help              this text\n"
@@ -262,8 +263,8 @@ static int check_together(const struct aglm_generate_command *c)
     if (c->quantize != NULL && aglm_requantize_check("-q", c->quantize, &err) < 0) {
         return usage(err.msg, NULL);
     }
-    if (!one_of(c->isa, "auto", "c", "avx2", "avx512")) {
-        return usage("--isa: must be auto, c, avx2 or avx512", c->isa);
+    if (!aglm_kernels_is_name(c->isa)) {
+        return usage("--isa: must be " AGLM_ISA_NAMES, c->isa);
     }
     if (!one_of(c->backend, "cpu", "null", NULL, NULL)) {
         return usage("--backend: must be cpu or null", c->backend);

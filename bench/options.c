@@ -8,6 +8,7 @@
 #include "bench/cpumask.h"
 #include "bench/options_foreign.h"
 #include "bench/requantize.h"
+#include "engine/kernels/kernels.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -75,17 +76,11 @@ static int check_backend(const char *option, const char *item, struct aglm_err *
 
 static int check_isa(const char *option, const char *item, struct aglm_err *err)
 {
-    static const char *const names[] = {"auto", "c", "avx2", "avx512", "neon", "dotprod", "i8mm"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(item, names[i]) == 0) {
-            return 0;
-        }
+    if (aglm_kernels_is_name(item)) {
+        return 0;
     }
-    return aglm_err_set(
-        err, -EINVAL,
-        "%s: '%.40s' is no instruction set: give auto, c, avx2, avx512, neon, dotprod "
-        "or i8mm",
-        option, item);
+    return aglm_err_set(err, -EINVAL, "%s: '%.40s' is no instruction set: give " AGLM_ISA_NAMES,
+                        option, item);
 }
 
 static int check_cache_type(const char *option, const char *item, struct aglm_err *err)

@@ -31,7 +31,7 @@ static const char machine[] =
     "  --cpu-strict 0|1            one CPU of the mask for each thread (default: 0)\n"
     "  --backend cpu|null          null does no arithmetic: it measures this program (default: "
     "cpu)\n"
-    "  --isa auto|c|avx2|avx512|neon|dotprod|i8mm\n"
+    "  --isa auto|c|avx2|avxvnni|avx512|neon|dotprod|i8mm\n"
     "                              instruction set of the kernels (default: auto)\n"
     "  --override-ctx N            context length to assume where the file states one that is too\n"
     "                              short (GLM-Edge); at most 8192 or the file's own\n"

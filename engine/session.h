@@ -24,7 +24,7 @@ struct aglm_int8_options;
 struct aglm_model_options {
     const char *path;        /* GGUF file */
     const char *backend;     /* "cpu" or "null" */
-    const char *isa;         /* "auto", "c", "avx2", "avx512", "neon", "dotprod", "i8mm" */
+    const char *isa;         /* "auto" or a name of kernels.h: "c", "avx2", … */
     const char *quantize;    /* NULL, or "int8" or the mode (engine/quant/mix.h) in which an
                                 F16/BF16/F32 file is re-quantized on load: to what a file made in
                                 that mode has */

@@ -172,10 +172,10 @@ static void add_features(struct aglm_facts *facts, const struct aglm_fsroot *fs,
     if (!fs->live)
         return;
     uint32_t isa = aglm_isa_detect();
-    aglm_facts_text(facts, "cpu.isa", "Kernels usable", arm ? "hwcap" : "cpuid", "c%s%s%s%s%s",
-                    isa & AGLM_ISA_AVX2 ? ", avx2" : "", isa & AGLM_ISA_AVX512 ? ", avx512" : "",
-                    isa & AGLM_ISA_NEON ? ", neon" : "", isa & AGLM_ISA_DOTPROD ? ", dotprod" : "",
-                    isa & AGLM_ISA_I8MM ? ", i8mm" : "");
+    aglm_facts_text(facts, "cpu.isa", "Kernels usable", arm ? "hwcap" : "cpuid", "c%s%s%s%s%s%s",
+                    isa & AGLM_ISA_AVX2 ? ", avx2" : "", isa & AGLM_ISA_AVXVNNI ? ", avxvnni" : "",
+                    isa & AGLM_ISA_AVX512 ? ", avx512" : "", isa & AGLM_ISA_NEON ? ", neon" : "",
+                    isa & AGLM_ISA_DOTPROD ? ", dotprod" : "", isa & AGLM_ISA_I8MM ? ", i8mm" : "");
 }
 
 static void add_caches(struct aglm_facts *facts, const struct aglm_x86_cpu *x86,

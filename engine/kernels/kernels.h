@@ -16,6 +16,7 @@
 #include "engine/dtype.h"
 #include "probes/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,7 +63,7 @@ struct aglm_attend {
 size_t aglm_kv_row_bytes(enum aglm_dtype type, size_t head_dim);
 
 struct aglm_kernels {
-    const char *isa; /* "c", "avx2", "avx512", "neon", "dotprod", "i8mm" */
+    const char *isa; /* "c", "avx2", "avxvnni", "avx512", "neon", "dotprod", "i8mm" */
     aglm_matmul_fn
         matmul[AGLM_MATMUL_SLOTS]; /* by enum aglm_dtype; NULL where there is no such type */
     /* x: [n], n a multiple of block -> q: [n], scale: [n / 32], sum: [n / 16]. Each block of 32 or
@@ -92,11 +93,16 @@ struct aglm_kernels {
     void (*attend)(const struct aglm_attend *a);
 };
 
-/* Fills *out for isa "auto" (the best of flags), "c", "avx2", "avx512", "neon", "dotprod" or
- * "i8mm". flags: enum aglm_isa_flag. -ENOTSUP names an isa that the flags or this build lack,
- * -EINVAL one that does not exist. */
+/* Fills *out for isa "auto" (the best of flags) or one of its names. flags: enum aglm_isa_flag.
+ * -ENOTSUP names an isa that the flags or this build lack, -EINVAL one that does not exist. */
 int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flags,
                         struct aglm_err *err);
+
+/* What isa may be, for help and errors. */
+#define AGLM_ISA_NAMES "auto, c, avx2, avxvnni, avx512, neon, dotprod or i8mm"
+
+/* Is it one of these, whether this machine has it or not? */
+bool aglm_kernels_is_name(const char *isa);
 
 /* Bytes of scratch a matmul may use for rows of k elements: at least AGLM_SCRATCH_MIN. */
 #define AGLM_SCRATCH_MIN 32768
@@ -107,6 +113,8 @@ size_t aglm_matmul_scratch(size_t k);
 void aglm_kernels_fill_c(struct aglm_kernels *k);
 void aglm_kernels_fill_avx2(struct aglm_kernels *k);
 void aglm_kernels_fill_avx512(struct aglm_kernels *k);
+/* The products of AVX-VNNI; overrides what avx2 filled. */
+void aglm_kernels_fill_avxvnni(struct aglm_kernels *k);
 /* Arm's, INT8's slots among them; dotprod and i8mm override what neon filled. */
 void aglm_kernels_fill_neon(struct aglm_kernels *k);
 void aglm_kernels_fill_dotprod(struct aglm_kernels *k);
@@ -114,6 +122,7 @@ void aglm_kernels_fill_i8mm(struct aglm_kernels *k);
 /* INT8's slots of each. */
 void aglm_kernels_fill_int8_c(struct aglm_kernels *k);
 void aglm_kernels_fill_int8_avx2(struct aglm_kernels *k);
+void aglm_kernels_fill_int8_avxvnni(struct aglm_kernels *k);
 void aglm_kernels_fill_int8_avx512(struct aglm_kernels *k);
 
 /* exp(x) as every instruction set computes it: range reduction by ln 2 in two parts, then the

@@ -18,7 +18,7 @@ class Run(Case):
         self.assertEqual(len(rows), 12)
         for row in rows:
             self.assertEqual(row["backends"], "CPU")
-            self.assertIn(row["isa"], ("c", "avx2", "avx512"))
+            self.assertIn(row["isa"], ("c", "avx2", "avxvnni", "avx512"))
             self.assertEqual(row["n_samples"], 2)
             self.assertGreater(row["bytes_per_token"], 0)
             self.assertGreater(row["load_ns"], 0)

@@ -17,7 +17,7 @@
 
 static struct golden_case cases[GOLDEN_MAX_CASES];
 static size_t n_cases;
-static const char *const isas[] = {"c", "avx2", "avx512"};
+static const char *const isas[] = {"c", "avx2", "avxvnni", "avx512"};
 enum { N_ISAS = sizeof isas / sizeof isas[0] };
 
 /* NULL if the machine lacks the instruction set; any other failure, and a missing "c", fails the

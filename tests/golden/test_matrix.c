@@ -26,7 +26,7 @@ static struct {
     float rows[KEPT]; /* llama.cpp's logits */
 } references[MAX_CASES];
 
-static const char *const isas[] = {"c", "avx2", "avx512"};
+static const char *const isas[] = {"c", "avx2", "avxvnni", "avx512"};
 enum { N_ISAS = sizeof(isas) / sizeof(isas[0]) };
 
 /* ---- the committed answers ---- */

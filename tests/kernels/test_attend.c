@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD = 64, MAX_TABLES = 4 };
+enum { GUARD = 64, MAX_TABLES = 5 };
 static const double NMSE = 1e-10;
 static const enum aglm_dtype CACHE[] = {AGLM_F16, AGLM_Q8_0, AGLM_Q4_0};
 
@@ -23,7 +23,7 @@ static int n_tables;
 
 static void find_tables(void)
 {
-    static const char *const ISA[] = {"c", "avx2", "avx512", "neon"};
+    static const char *const ISA[] = {"c", "avx2", "avxvnni", "avx512", "neon"};
     for (size_t i = 0; i < sizeof(ISA) / sizeof(*ISA); i++)
         if (aglm_kernels_select(&tables[n_tables], ISA[i], aglm_isa_detect(), NULL) == 0)
             n_tables++;

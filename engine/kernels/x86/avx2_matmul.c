@@ -127,13 +127,15 @@ static void matmul_bf16(X86_MATMUL_ARGS)
                  KIND_BF16);
 }
 
-void aglm_kernels_fill_avx2(struct aglm_kernels *k)
+void AVX2_NAME(aglm_kernels_fill)(struct aglm_kernels *k)
 {
-    k->isa = "avx2";
+    k->isa = AVX2_ISA;
     k->matmul[AGLM_F32] = matmul_f32;
     k->matmul[AGLM_F16] = matmul_f16;
     k->matmul[AGLM_BF16] = matmul_bf16;
-    aglm_kernels_fill_avx2_blocks(k);
-    aglm_kernels_fill_avx2_kquants(k);
+    AVX2_NAME(aglm_kernels_fill_blocks)(k);
+    AVX2_NAME(aglm_kernels_fill_kquants)(k);
+#ifndef AGLM_VNNI
     aglm_kernels_fill_avx2_vector(k);
+#endif
 }

@@ -161,7 +161,8 @@ static const char *const wrong[][2] = {
     {"-q none,", "-q: 'none,' has an empty item"},
     {"--backend gpu", "--backend: 'gpu' is no backend: give cpu or null"},
     {"--isa vfp",
-     "--isa: 'vfp' is no instruction set: give auto, c, avx2, avx512, neon, dotprod or i8mm"},
+     "--isa: 'vfp' is no instruction set: give auto, c, avx2, avxvnni, avx512, neon, dotprod "
+     "or i8mm"},
     {"-C 0xg", "-C: '0xg' is no CPU mask"},
     {"-C 0x", "-C: '0x' is no CPU mask"},
     {"--cpu-strict 2", "--cpu-strict: '2'"},

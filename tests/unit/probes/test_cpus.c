@@ -237,7 +237,9 @@ START_TEST(isa)
         avx2 && aglm_cpus_flag(cpus.flags, "avx512f") && aglm_cpus_flag(cpus.flags, "avx512bw") &&
         aglm_cpus_flag(cpus.flags, "avx512vl") && aglm_cpus_flag(cpus.flags, "avx512dq") &&
         aglm_cpus_flag(cpus.flags, "avx512_vnni");
+    bool avxvnni = avx2 && aglm_cpus_flag(cpus.flags, "avx_vnni");
     ck_assert_int_eq((found & AGLM_ISA_AVX2) != 0, avx2);
+    ck_assert_int_eq((found & AGLM_ISA_AVXVNNI) != 0, avxvnni);
     ck_assert_int_eq((found & AGLM_ISA_AVX512) != 0, avx512);
     aglm_cpus_finish(&cpus);
 }
