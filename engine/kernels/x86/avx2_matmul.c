@@ -130,6 +130,7 @@ static void matmul_bf16(X86_MATMUL_ARGS)
 void aglm_kernels_fill_avx2(struct aglm_kernels *k)
 {
     k->isa = "avx2";
+    k->pack = aglm_pack_panel_avx2;
     k->matmul[AGLM_F32] = matmul_f32;
     k->matmul[AGLM_F16] = matmul_f16;
     k->matmul[AGLM_BF16] = matmul_bf16;
