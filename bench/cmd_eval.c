@@ -55,6 +55,9 @@ int aglm_eval_open(struct aglm_model **out, const struct aglm_eval_command *comm
                                                .backend = command->backend,
                                                .isa = command->isa,
                                                .n_load_threads = command->threads,
+                                               .load = strcmp(command->load, "mmap") == 0
+                                                           ? AGLM_LOAD_MMAP
+                                                           : AGLM_LOAD_PACK,
                                                .n_ctx_override = command->ctx_override,
                                                .cancelled = aglm_eval_cancelled};
     return aglm_requantize_open(out, &options, quantize, err);

@@ -30,6 +30,7 @@ enum {
     OPT_CTK,
     OPT_CTV,
     OPT_OVERRIDE,
+    OPT_LOAD,
     OPT_QUIET
 };
 
@@ -58,6 +59,10 @@ static const char HELP[] =
     "  -t N                 threads (default: physical cores)\n"
     "  -b N, -ub N          batch and physical batch (default 2048, 512)\n"
     "  -q TYPE              re-quantize an F16 or F32 file on load\n"
+    "      --load pack|mmap keep the weights in memory, packed for the kernels, or in the file's\n"
+    "                       pages and pack them as they are used: the same logits, half the\n"
+    "                       memory traffic at the start, slower afterwards (default pack; with\n"
+    "                       --tokens, which go through the model once, mmap)\n"
     "  -ctk TYPE, -ctv TYPE type of the KV cache: f16, q8_0 or q4_0 (default f16)\n"
     "      --override-ctx N take the model to be trained for N tokens, whatever its file says\n"
     "      --isa NAME       " AGLM_ISA_NAMES " (default auto)\n"
@@ -156,6 +161,7 @@ static int one_of(const char *message, const char *text, const char *const *name
 static int word(struct aglm_eval_command *c, int option, const char *text)
 {
     static const char *const BACKENDS[] = {"cpu", "null", NULL};
+    static const char *const LOADS[] = {"pack", "mmap", NULL};
     static const char *const FORMS[] = {"text", "json", NULL};
     const char *form = NULL;
     int rc;
@@ -165,6 +171,8 @@ static int word(struct aglm_eval_command *c, int option, const char *text)
         return aglm_kernels_is_name(text) ? 0 : usage("--isa: must be " AGLM_ISA_NAMES, text);
     case OPT_BACKEND:
         return one_of("--backend: must be cpu or null", text, BACKENDS, &c->backend);
+    case OPT_LOAD:
+        return one_of("--load: must be pack or mmap", text, LOADS, &c->load);
     case 'o':
         rc = one_of("-o: must be text or json", text, FORMS, &form);
         c->json = !rc && strcmp(form, "json") == 0;
@@ -244,6 +252,9 @@ static int check(struct aglm_eval_command *c)
                      NULL);
     if (!c->top && !c->logits_out)
         c->top = 5;
+    if (!c->load)
+        c->load = c->tokens_text && (!c->quantize || strcmp(c->quantize, "none") == 0) ? "mmap"
+                                                                                       : "pack";
     return c->tokens_text ? parse_tokens(c) : 0;
 }
 
@@ -260,6 +271,7 @@ int aglm_eval_parse(struct aglm_eval_command *command, int argc, char **argv)
                                             {"stride", required_argument, NULL, OPT_STRIDE},
                                             {"against", required_argument, NULL, OPT_AGAINST},
                                             {"against-q", required_argument, NULL, OPT_AGAINST_Q},
+                                            {"load", required_argument, NULL, OPT_LOAD},
                                             {"isa", required_argument, NULL, OPT_ISA},
                                             {"backend", required_argument, NULL, OPT_BACKEND},
                                             {"output", required_argument, NULL, 'o'},

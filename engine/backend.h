@@ -17,6 +17,10 @@ struct aglm_backend {
     int (*load)(void **weights, const struct aglm_model *model,
                 const struct aglm_model_options *options, struct aglm_model_info *info,
                 struct aglm_err *err);
+    /* See aglm_model_pack; NULL where there is nothing to pack. */
+    int (*pack)(void *weights, const struct aglm_model *model,
+                const struct aglm_model_options *options, struct aglm_model_info *info,
+                struct aglm_err *err);
     void (*weights_free)(void *weights);
     /* Everything a session needs; options were checked, cache types are set. */
     int (*open)(void **state, const struct aglm_model *model,

@@ -78,6 +78,10 @@ static void describe(struct aglm_model *m, const struct aglm_model_options *opti
     snprintf(info->backend, sizeof(info->backend), "%s", m->backend->name);
     for (char *p = info->quantization; *p; p++)
         *p = (char)toupper((unsigned char)*p);
+    snprintf(info->load, sizeof(info->load), "%s",
+             !m->backend->pack                 ? "none"
+             : options->load == AGLM_LOAD_MMAP ? "mmap"
+                                               : "pack");
     size_name(size, sizeof(size), info->n_params);
     snprintf(info->description, sizeof(info->description), "%s %s %s", info->arch, size,
              info->quantization);
@@ -125,6 +129,14 @@ int aglm_model_open(struct aglm_model **out, const struct aglm_model_options *op
 fail:
     aglm_model_close(&m);
     return rc;
+}
+
+int aglm_model_pack(struct aglm_model *model, const struct aglm_model_options *options,
+                    struct aglm_err *err)
+{
+    return model->backend->pack
+               ? model->backend->pack(model->weights, model, options, &model->info, err)
+               : 0;
 }
 
 void aglm_model_close(struct aglm_model **model)

@@ -6,7 +6,7 @@
  */
 #include "engine/cpu/run.h"
 
-#include "engine/kernels/pack.h"
+#include "engine/cpu/panels.h"
 
 #include <errno.h>
 #include <math.h>
@@ -66,18 +66,19 @@ void aglm_cpu_prepare(const struct aglm_cpu_run *r, const struct aglm_matrix_gro
 static void matmul(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g, const float *in,
                    size_t n, float *out, size_t ld)
 {
-    enum { CHUNK = 4 };
+    enum { CHUNK = AGLM_CPU_CHUNK };
     struct aglm_cpu_state *s = r->s;
+    uint8_t *room = s->panels ? s->panels + r->ith * s->panels_bytes : NULL;
     uint8_t *scratch = s->scratch + r->ith * s->scratch_bytes;
     for (unsigned i = 0; i < g->n; i++) {
         const struct aglm_matrix *m = &g->part[i];
         const struct aglm_cpu_acts *a = acts_for(s, m);
         const struct aglm_acts acts = {in, a->q, a->scale, a->sum};
-        const size_t stride = aglm_panel_bytes(m->type, m->k);
         for (size_t p; (p = aglm_pool_next(s->pool) * CHUNK) < m->n_panels;) {
             size_t panels = m->n_panels - p < CHUNK ? m->n_panels - p : CHUNK;
-            r->k->matmul[m->type](out + p * AGLM_PANEL_ROWS, ld, m->data + p * stride, &acts, m->k,
-                                  panels, n, scratch);
+            r->k->matmul[m->type](out + p * AGLM_PANEL_ROWS, ld,
+                                  aglm_cpu_panels(s->w, m, p, panels, room), &acts, m->k, panels, n,
+                                  scratch);
         }
         out += m->n_rows;
         aglm_cpu_done(r); /* a part's padding may overlap the next part's start */

@@ -59,6 +59,10 @@ static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
         s->acts[i].sum = take(s, &used, acts * (k_max / 16 + 1), sizeof(int16_t));
     }
     s->scratch = take(s, &used, threads * s->scratch_bytes, 1);
+    if (!s->w->arena) {
+        s->panels_bytes = AGLM_CPU_CHUNK * s->w->panel_bytes;
+        s->panels = take(s, &used, threads * s->panels_bytes, 1);
+    }
     return used;
 }
 
@@ -180,6 +184,7 @@ static uint64_t cpu_kv_bytes(const struct aglm_model *model,
 const struct aglm_backend aglm_backend_cpu = {
     .name = "cpu",
     .load = aglm_cpu_weights_load,
+    .pack = aglm_cpu_weights_pack,
     .weights_free = aglm_cpu_weights_free,
     .open = cpu_open,
     .close = cpu_close,

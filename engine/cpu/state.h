@@ -46,6 +46,8 @@ struct aglm_cpu_state {
     struct aglm_cpu_acts acts[AGLM_ACT_SETS];
     uint8_t *scratch; /* [threads, scratch_bytes] for matmul */
     size_t scratch_bytes;
+    uint8_t *panels; /* [threads, panels_bytes] packed as they are used; NULL: all are packed */
+    size_t panels_bytes;
 
     /* The batch in flight. */
     const int32_t *tokens; /* [n] */

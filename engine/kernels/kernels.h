@@ -66,6 +66,9 @@ struct aglm_kernels {
     const char *isa; /* "c", "avx2", "avxvnni", "avx512", "neon", "dotprod", "i8mm" */
     aglm_matmul_fn
         matmul[AGLM_MATMUL_SLOTS]; /* by enum aglm_dtype; NULL where there is no such type */
+    /* aglm_pack_panel (pack.h), the same bytes. */
+    void (*pack)(enum aglm_dtype type, uint8_t *dst, const void *const rows[AGLM_PANEL_ROWS],
+                 size_t k);
     /* x: [n], n a multiple of block -> q: [n], scale: [n / 32], sum: [n / 16]. Each block of 32 or
      * 256 shares one scale = max|x| / 127, written for every 32. A block that holds an infinity or
      * NaN becomes q = 0, scale = NaN, so that the fault shows in the logits. Exact. */

@@ -263,8 +263,11 @@ static void pack_k(enum aglm_dtype type, uint8_t *dst, const void *const rows[RO
 
 void aglm_pack_panel(enum aglm_dtype type, uint8_t *dst, const void *const rows[ROWS], size_t k)
 {
+    const size_t bytes = aglm_panel_bytes(type, k);
     if (type != AGLM_F32 && type != AGLM_F16 && type != AGLM_BF16)
-        memset(dst, 0, aglm_panel_bytes(type, k));
+        memset(dst, 0, bytes);
+    else if (bytes > 32) /* a ragged end */
+        memset(dst + bytes - 32, 0, 32);
     switch (type) {
     case AGLM_F32:
         pack_plain(dst, rows, k, 4);

@@ -1,5 +1,6 @@
 /* C reference of everything that is neither matrix product nor attention, and the reference table
  * itself. */
+#include "engine/kernels/pack.h"
 #include "engine/kernels/ref.h"
 
 #include <math.h>
@@ -113,6 +114,7 @@ static void gelu_mul_c(float *out, const float *gate, const float *up, size_t n)
 void aglm_kernels_fill_c(struct aglm_kernels *k)
 {
     k->isa = "c";
+    k->pack = aglm_pack_panel;
     k->matmul[AGLM_F32] = aglm_matmul_f32_c;
     k->matmul[AGLM_F16] = aglm_matmul_f16_c;
     k->matmul[AGLM_BF16] = aglm_matmul_bf16_c;

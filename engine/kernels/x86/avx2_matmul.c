@@ -130,6 +130,7 @@ static void matmul_bf16(X86_MATMUL_ARGS)
 void AVX2_NAME(aglm_kernels_fill)(struct aglm_kernels *k)
 {
     k->isa = AVX2_ISA;
+    k->pack = aglm_pack_panel_avx2;
     k->matmul[AGLM_F32] = matmul_f32;
     k->matmul[AGLM_F16] = matmul_f16;
     k->matmul[AGLM_BF16] = matmul_bf16;
