@@ -253,8 +253,8 @@ static int check(struct aglm_eval_command *c)
     if (!c->top && !c->logits_out)
         c->top = 5;
     if (!c->load)
-        c->load = c->tokens_text && (!c->quantize || strcmp(c->quantize, "none") == 0) ? "mmap"
-                                                                                       : "pack";
+        c->load =
+            c->tokens_text && (!c->quantize || strcmp(c->quantize, "none") == 0) ? "mmap" : "pack";
     return c->tokens_text ? parse_tokens(c) : 0;
 }
 

@@ -17,9 +17,7 @@ const void *aglm_cpu_source_row(const struct aglm_matrix *m, size_t r,
 const uint8_t *aglm_cpu_panels(const struct aglm_cpu_weights *w, const struct aglm_matrix *m,
                                size_t first, size_t n, uint8_t *room);
 
-/* Maps the pages of these panels' rows at once, not one fault after another; or gives them back:
- * they were read once and live on packed. Both are wishes that change no result. */
-void aglm_cpu_pages_fetch(const struct aglm_matrix *m, size_t first, size_t n);
+/* Gives the file's pages under these panels back: they were read once and live on packed. */
 void aglm_cpu_pages_drop(const struct aglm_matrix *m, size_t first, size_t n);
 
 /* How many panels of a matrix a thread takes at a time when all are gone through: about 1 MiB, and

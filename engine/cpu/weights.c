@@ -297,7 +297,6 @@ static void pack_matrix(void *ctx, unsigned ith, unsigned n_threads)
     (void)n_threads;
     for (size_t at; (at = aglm_pool_next(l->pool) * l->stretch) < m->n_panels;) {
         const size_t n = m->n_panels - at < l->stretch ? m->n_panels - at : l->stretch;
-        aglm_cpu_pages_fetch(m, at, n);
         if (l->quantize || l->int8)
             for (size_t p = at; p < at + n; p++)
                 pack_panel(l, m, p, ith);
@@ -307,31 +306,22 @@ static void pack_matrix(void *ctx, unsigned ith, unsigned n_threads)
     }
 }
 
-static void fetch_matrix(void *ctx, unsigned ith, unsigned n_threads)
-{
-    struct loader *l = ctx;
-    (void)ith, (void)n_threads;
-    for (size_t at; (at = aglm_pool_next(l->pool) * l->stretch) < l->current->n_panels;)
-        aglm_cpu_pages_fetch(l->current, at, l->stretch);
-}
-
-/* Runs fn for each matrix in turn. */
-static int go_through(struct loader *l, aglm_pool_fn fn)
+static int go_through(struct loader *l)
 {
     for (size_t i = 0; i < l->w->n_matrices; i++) {
         if (l->options->cancelled && l->options->cancelled(l->options->cancelled_ctx))
             return aglm_err_set(l->err, -ECANCELED, "%s: loading interrupted", l->options->path);
         l->current = l->w->matrices[i];
         l->stretch = aglm_cpu_panels_stretch(l->current, aglm_pool_threads(l->pool));
-        aglm_pool_run(l->pool, fn, l);
+        aglm_pool_run(l->pool, pack_matrix, l);
         const struct aglm_gguf_tensor *unfit = l->unfit;
         if (unfit)
             return aglm_err_set(l->err, -EINVAL,
                                 "%s: tensor %s holds weights that are not finite or too large for "
                                 "-q %s; the file is damaged, or its training went wrong",
                                 l->options->path, unfit->name, l->options->quantize);
-        if (fn == pack_matrix) /* the pages that stretches share */
-            aglm_cpu_pages_drop(l->current, 0, l->current->n_panels);
+        /* The pages that stretches share. */
+        aglm_cpu_pages_drop(l->current, 0, l->current->n_panels);
     }
     return 0;
 }
@@ -341,7 +331,7 @@ static int pack_all(struct loader *l, struct aglm_model_info *info)
     const uint64_t start_ns = aglm_clock_ns();
     int rc = allocate(l);
     if (!rc)
-        rc = go_through(l, pack_matrix);
+        rc = go_through(l);
     if (rc)
         return rc;
     for (size_t i = 0; i < l->w->n_matrices; i++)
@@ -480,8 +470,8 @@ int aglm_cpu_weights_load(void **out, const struct aglm_model *model,
         rc = aglm_pool_create(&l.pool, options->n_load_threads, NULL, 0, false, err);
     if (!rc)
         rc = plan(&l);
-    if (!rc)
-        rc = options->load == AGLM_LOAD_MMAP ? go_through(&l, fetch_matrix) : pack_all(&l, info);
+    if (!rc && options->load == AGLM_LOAD_PACK)
+        rc = pack_all(&l, info);
     if (!rc) {
         const struct aglm_gguf_tensor *embd = model->tensors.token_embd;
         enum aglm_dtype type = l.quantize ? target_type(&l, embd) : (enum aglm_dtype)embd->type;

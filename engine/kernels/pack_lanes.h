@@ -1,12 +1,16 @@
 /* Packing a whole panel with vectors; the same bytes as pack.c's, which is the reference.
  *
- * An instruction set's file defines gather() and includes this, then calls pack_lanes(). Once the
- * words of sixteen rows lie side by side, a lane for each row, every layout of pack.h is the same
- * few operations on all lanes: plain loops over sixteen, which compilers turn into vectors.
+ * An instruction set's file defines two functions and includes this, then calls pack_lanes(). Once
+ * the words of sixteen rows lie side by side, a lane for each row, every layout of pack.h is the
+ * same few operations on all lanes: plain loops over sixteen, which compilers turn into vectors.
  *
  *   static inline void gather(uint8_t *out, const uint8_t *const rows[16], size_t words);
  *
- * writes word w (four bytes) of row r to out + w * 64 + r * 4; words is 4 or 8, a constant. */
+ * writes word w (four bytes) of row r to out + w * 64 + r * 4; words is 4 or 8, a constant.
+ *
+ *   static inline void gather_halves(uint8_t *out, const uint8_t *const rows[16]);
+ *
+ * writes half h (two bytes) of row r to out + h * 32 + r * 2, for h < 8. */
 #ifndef AGLM_ENGINE_KERNELS_PACK_LANES_H
 #define AGLM_ENGINE_KERNELS_PACK_LANES_H
 
@@ -60,7 +64,7 @@ LANES_INLINE void copy_halves(uint8_t *dst, const uint8_t *const p[LANES], size_
         memcpy(dst + r * 2, p[r] + at, 2);
 }
 
-/* ---- floats: a step of four bytes is one column or two ---- */
+/* ---- floats ---- */
 
 LANES_INLINE void lanes_f32(uint8_t *dst, const uint8_t *const p[LANES], size_t k)
 {
@@ -78,14 +82,12 @@ LANES_INLINE void lanes_f32(uint8_t *dst, const uint8_t *const p[LANES], size_t 
 
 LANES_INLINE void lanes_f16(uint8_t *dst, const uint8_t *const p[LANES], size_t k)
 {
-    struct lanes l;
     size_t i = 0;
-    for (; i + 16 <= k; i += 16) {
-        read_lanes(&l, p, i * 2, 8);
-        for (size_t w = 0; w < 8; w++) {
-            put_lane_halves(dst + (i + 2 * w) * 32, l.w[w], 0);
-            put_lane_halves(dst + (i + 2 * w + 1) * 32, l.w[w], 16);
-        }
+    const uint8_t *q[LANES];
+    for (; i + 8 <= k; i += 8) {
+        for (size_t r = 0; r < LANES; r++)
+            q[r] = p[r] + i * 2;
+        gather_halves(dst + i * 32, q);
     }
     for (; i < k; i++)
         copy_halves(dst + i * 32, p, i * 2);

@@ -32,6 +32,30 @@ static inline void gather(uint8_t *out, const uint8_t *const rows[16], size_t wo
             turn_four(out + w * 64 + r * 4, rows + r, w * 4);
 }
 
+/* Eight columns of halves of eight rows. */
+static inline void turn_halves(uint8_t *out, const uint8_t *const rows[8])
+{
+    uint32x4x2_t b[4];
+    uint16x8x2_t a[4];
+    for (int i = 0; i < 4; i++) /* a: columns 0, 2, 4, 6, then 1, 3, 5, 7, of rows 2i and 2i + 1 */
+        a[i] = vtrnq_u16(vreinterpretq_u16_u8(load_bytes(rows[2 * i])),
+                         vreinterpretq_u16_u8(load_bytes(rows[2 * i + 1])));
+    for (int i = 0; i < 4; i++) /* b: columns c and c + 4, then c + 2 and c + 6; c = i / 2 */
+        b[i] = vtrnq_u32(vreinterpretq_u32_u16(a[i % 2 * 2].val[i / 2]),
+                         vreinterpretq_u32_u16(a[i % 2 * 2 + 1].val[i / 2]));
+    for (int c = 0; c < 4; c++) {
+        const uint32x4_t upper = b[c % 2 * 2].val[c / 2], lower = b[c % 2 * 2 + 1].val[c / 2];
+        vst1q_u8(out + c * 32, vreinterpretq_u8_u32(join_low(upper, lower)));
+        vst1q_u8(out + (c + 4) * 32, vreinterpretq_u8_u32(join_high(upper, lower)));
+    }
+}
+
+static inline void gather_halves(uint8_t *out, const uint8_t *const rows[16])
+{
+    turn_halves(out, rows);
+    turn_halves(out + 16, rows + 8);
+}
+
 #include "engine/kernels/pack_lanes.h"
 
 void aglm_pack_panel_neon(enum aglm_dtype type, uint8_t *dst, const void *const rows[16], size_t k)

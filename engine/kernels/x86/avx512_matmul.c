@@ -93,6 +93,8 @@ X86_INLINE void matmul_float(X86_MATMUL_ARGS, size_t stride, const enum float_ki
         size_t t = 0;
         for (; t + FLOAT_TILE <= n_tokens; t += FLOAT_TILE)
             float_tile(out, ld_out, w, x, k, kind, t, FLOAT_TILE);
+        for (; t + 4 <= n_tokens; t += 4) /* one alone waits for each of its additions */
+            float_tile(out, ld_out, w, x, k, kind, t, 4);
         for (; t < n_tokens; t++)
             float_tile(out, ld_out, w, x, k, kind, t, 1);
     }
