@@ -102,7 +102,7 @@ LANES_INLINE void lanes_q8_0(uint8_t *dst, const struct aglm_panel_parts *parts,
     copy_halves(dst + parts->scales + b * 32, p, 0);
     for (size_t r = 0; r < LANES; r++)
         q[r] = p[r] + 2;
-    gather(dst + b * 512, q, 8);
+    gather(dst + parts->values + b * parts->block, q, 8);
 }
 
 /* Bit i of a word is value i's. A byte of the panel takes every fourth. */
@@ -141,11 +141,11 @@ LANES_INLINE void lanes_block(uint8_t *dst, const struct aglm_panel_parts *parts
         uint32_t bits[LANES];
         for (size_t r = 0; r < LANES; r++)
             memcpy(&bits[r], p[r] + at_high, 4);
-        put_fifth_lanes(dst + parts->high + b * 64, bits);
+        put_fifth_lanes(dst + parts->high + b * parts->block, bits);
     }
     for (size_t r = 0; r < LANES; r++)
         q[r] = p[r] + at;
-    gather(dst + b * 256, q, 4);
+    gather(dst + parts->values + b * parts->block, q, 4);
 }
 
 /* ---- blocks of 256; pack.c says which runs share bytes ---- */
@@ -196,18 +196,18 @@ LANES_INLINE void put_scale_bytes(uint8_t *dst, const uint8_t *const p[LANES], s
     }
 }
 
-LANES_INLINE void lanes_q2_k(uint8_t *dst, const struct aglm_panel_parts *parts, size_t sb,
+LANES_INLINE void lanes_q2_k(uint8_t *dst, const struct aglm_panel_parts *parts,
                              const uint8_t *const p[LANES])
 {
     struct lanes l;
     for (size_t half = 0; half < 2; half++) {
         read_lanes(&l, p, 16 + half * 32, 8);
         for (unsigned b = 0; b < 4; b++)
-            put_pair_lanes(dst + (sb * 8 + half * 4 + b) * 128, &l, b * 2);
+            put_pair_lanes(dst + parts->values + (half * 4 + b) * parts->block, &l, b * 2);
     }
-    put_scale_bytes(dst + parts->scales + sb * 256, p, 0);
-    copy_halves(dst + parts->supers + sb * 32, p, 80);
-    copy_halves(dst + parts->mins + sb * 32, p, 82);
+    put_scale_bytes(dst + parts->scales, p, 0);
+    copy_halves(dst + parts->supers, p, 80);
+    copy_halves(dst + parts->mins, p, 82);
 }
 
 /* Twelve bytes of each row, as three words: low four bits in 8 bytes, high two in 4. */
@@ -230,25 +230,26 @@ LANES_INLINE void put_q3_k_scales(uint8_t *dst, const struct lanes *s)
     }
 }
 
-LANES_INLINE void lanes_q3_k(uint8_t *dst, const struct aglm_panel_parts *parts, size_t sb,
+LANES_INLINE void lanes_q3_k(uint8_t *dst, const struct aglm_panel_parts *parts,
                              const uint8_t *const p[LANES])
 {
     struct lanes l, s;
     read_lanes(&l, p, 0, 8);
     for (unsigned b = 0; b < 8; b++)
-        put_bit_lanes(dst + parts->high + (sb * 8 + b) * 64, &l, b);
+        put_bit_lanes(dst + parts->high + b * parts->block, &l, b);
     for (size_t half = 0; half < 2; half++) {
         read_lanes(&l, p, 32 + half * 32, 8);
         for (unsigned b = 0; b < 4; b++)
-            put_pair_lanes(dst + (sb * 8 + half * 4 + b) * 128, &l, b * 2);
+            put_pair_lanes(dst + parts->values + (half * 4 + b) * parts->block, &l, b * 2);
     }
     /* Scales are the bytes 96 … 107; four words from 94 on end with the block. */
     read_lanes(&l, p, 94, 4);
     for (size_t i = 0; i < 3; i++)
         for (size_t r = 0; r < LANES; r++)
             s.w[i][r] = l.w[i][r] >> 16 | l.w[i + 1][r] << 16;
-    put_q3_k_scales(dst + parts->scales + sb * 192, &s);
-    put_lane_halves(dst + parts->supers + sb * 32, l.w[3], 16);
+    put_q3_k_scales(dst + parts->scales, &s);
+    put_lane_halves(dst + parts->supers, l.w[3], 16);
+    memset(dst + parts->supers + 32, 0, parts->high - parts->supers - 32);
 }
 
 /* Eight scales and eight mins in words 1 … 3; pack.c says where. */
@@ -272,44 +273,45 @@ LANES_INLINE void put_q45_k_scales(uint8_t *dst, const struct lanes *s)
     }
 }
 
-LANES_INLINE void lanes_q45_k(uint8_t *dst, const struct aglm_panel_parts *parts, size_t sb,
+LANES_INLINE void lanes_q45_k(uint8_t *dst, const struct aglm_panel_parts *parts,
                               const uint8_t *const p[LANES], const enum aglm_dtype type)
 {
     const size_t nibbles = type == AGLM_Q5_K ? 48 : 16;
     struct lanes l;
     read_lanes(&l, p, 0, 4);
-    put_lane_halves(dst + parts->supers + sb * 32, l.w[0], 0);
-    put_lane_halves(dst + parts->mins + sb * 32, l.w[0], 16);
-    put_q45_k_scales(dst + parts->scales + sb * 192, &l);
+    put_lane_halves(dst + parts->supers, l.w[0], 0);
+    put_lane_halves(dst + parts->mins, l.w[0], 16);
+    put_q45_k_scales(dst + parts->scales, &l);
     for (size_t i = 0; i < 4; i++) {
         read_lanes(&l, p, nibbles + i * 32, 8);
-        put_nibble_lanes(dst + (sb * 8 + i * 2) * 256, &l, 0);
-        put_nibble_lanes(dst + (sb * 8 + i * 2 + 1) * 256, &l, 4);
+        put_nibble_lanes(dst + parts->values + i * 2 * parts->block, &l, 0);
+        put_nibble_lanes(dst + parts->values + (i * 2 + 1) * parts->block, &l, 4);
     }
     if (type == AGLM_Q4_K)
         return;
     read_lanes(&l, p, 16, 8);
     for (unsigned b = 0; b < 8; b++)
-        put_bit_lanes(dst + parts->high + (sb * 8 + b) * 64, &l, b);
+        put_bit_lanes(dst + parts->high + b * parts->block, &l, b);
 }
 
-LANES_INLINE void lanes_q6_k(uint8_t *dst, const struct aglm_panel_parts *parts, size_t sb,
+LANES_INLINE void lanes_q6_k(uint8_t *dst, const struct aglm_panel_parts *parts,
                              const uint8_t *const p[LANES])
 {
     struct lanes l;
     for (size_t half = 0; half < 2; half++) {
-        const size_t b = sb * 8 + half * 4;
+        const size_t b = half * 4;
         for (size_t i = 0; i < 2; i++) {
             read_lanes(&l, p, half * 64 + i * 32, 8);
-            put_nibble_lanes(dst + (b + i) * 256, &l, 0);
-            put_nibble_lanes(dst + (b + 2 + i) * 256, &l, 4);
+            put_nibble_lanes(dst + parts->values + (b + i) * parts->block, &l, 0);
+            put_nibble_lanes(dst + parts->values + (b + 2 + i) * parts->block, &l, 4);
         }
         read_lanes(&l, p, 128 + half * 32, 8);
         for (unsigned i = 0; i < 4; i++)
-            put_pair_lanes(dst + parts->high + (b + i) * 128, &l, i * 2);
+            put_pair_lanes(dst + parts->high + (b + i) * parts->block, &l, i * 2);
     }
-    put_scale_bytes(dst + parts->scales + sb * 256, p, 192);
-    copy_halves(dst + parts->supers + sb * 32, p, 208);
+    put_scale_bytes(dst + parts->scales, p, 192);
+    copy_halves(dst + parts->supers, p, 208);
+    memset(dst + parts->supers + 32, 0, parts->high - parts->supers - 32);
 }
 
 /* Reads the rows, which follow one another in a file, front to back: the processor foresees one
@@ -326,32 +328,35 @@ LANES_INLINE void fetch_rows(const uint8_t *const rows[LANES], size_t row_bytes)
 LANES_INLINE void lanes_blocks(enum aglm_dtype type, uint8_t *dst, const uint8_t *const rows[LANES],
                                size_t k)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
     unsigned elements = 1, bytes = 0;
     const uint8_t *p[LANES];
     (void)aglm_dtype_block(type, &elements, &bytes);
+    if (k / 32 % parts.n_blocks) /* the last record lacks columns */
+        memset(dst + k / 32 / parts.n_blocks * parts.record, 0, parts.record);
     fetch_rows(rows, k / elements * bytes);
     memcpy(p, rows, sizeof(p));
     for (size_t b = 0; b < k / elements; b++) {
+        uint8_t *record = dst + b * elements / 32 / parts.n_blocks * parts.record;
         switch (type) {
         case AGLM_Q8_0:
-            lanes_q8_0(dst, &parts, b, p);
+            lanes_q8_0(record, &parts, b % parts.n_blocks, p);
             break;
         case AGLM_Q2_K:
-            lanes_q2_k(dst, &parts, b, p);
+            lanes_q2_k(record, &parts, p);
             break;
         case AGLM_Q3_K:
-            lanes_q3_k(dst, &parts, b, p);
+            lanes_q3_k(record, &parts, p);
             break;
         case AGLM_Q4_K:
         case AGLM_Q5_K:
-            lanes_q45_k(dst, &parts, b, p, type);
+            lanes_q45_k(record, &parts, p, type);
             break;
         case AGLM_Q6_K:
-            lanes_q6_k(dst, &parts, b, p);
+            lanes_q6_k(record, &parts, p);
             break;
         default:
-            lanes_block(dst, &parts, b, p, type);
+            lanes_block(record, &parts, b % parts.n_blocks, p, type);
         }
         for (size_t r = 0; r < LANES; r++)
             p[r] += bytes;
@@ -367,12 +372,6 @@ static bool pack_lanes(enum aglm_dtype type, uint8_t *dst, const void *const row
         if (!p[r])
             return false;
     }
-    unsigned elements = 1, bytes = 0;
-    const size_t all = aglm_panel_bytes(type, k);
-    if (aglm_dtype_block(type, &elements, &bytes) == 0) {
-        const size_t used = k / elements * bytes * LANES;
-        memset(dst + used, 0, all - used);
-    }
 #define LANES_CASE(t)               \
     case t:                         \
         lanes_blocks(t, dst, p, k); \
@@ -384,6 +383,7 @@ static bool pack_lanes(enum aglm_dtype type, uint8_t *dst, const void *const row
     case AGLM_F16:
     case AGLM_BF16:
         lanes_f16(dst, p, k);
+        memset(dst + k * 2 * LANES, 0, aglm_panel_bytes(type, k) - k * 2 * LANES);
         return true;
         LANES_CASE(AGLM_Q8_0);
         LANES_CASE(AGLM_Q4_0);

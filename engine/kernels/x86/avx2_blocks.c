@@ -80,17 +80,16 @@ X86_INLINE __m256i dot_block(const uint8_t *values, const uint8_t *high, __m256i
     return sum;
 }
 
-/* out: [panels * 16]; panels <= STREAMS. */
-X86_INLINE void blocks_streams(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
-                               size_t panels, const enum aglm_dtype type)
+/* out: [16], of one panel. */
+X86_INLINE void blocks_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
+                             const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
-    const size_t stride = aglm_panel_bytes(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
     const __m256i table = table_for(type);
-    __m256 acc[STREAMS][2];
-    for (size_t p = 0; p < panels; p++)
-        acc[p][0] = acc[p][1] = _mm256_setzero_ps();
+    __m256 acc[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
     for (size_t b = 0; b < k / 32; b++) {
+        const uint8_t *record = aglm_panel_record(w, &parts, b);
+        const size_t i = b % parts.n_blocks;
         const __m256 scale_x = _mm256_broadcast_ss(x->scale + b);
         const __m256i total = widen_pairs(spread(x->sum + b * 2));
         struct codes start = {0};
@@ -100,26 +99,19 @@ X86_INLINE void blocks_streams(float *out, const uint8_t *w, const struct aglm_a
         X86_UNROLL
         for (unsigned s = 0; s < 8; s++)
             v[s] = spread(x->q + b * 32 + s * 4);
-        X86_ROLLED
-        for (size_t p = 0; p < panels; p++) {
-            const uint8_t *panel = w + p * stride;
-            X86_UNROLL
-            for (unsigned h = 0; h < 2; h++) {
-                const size_t at = b * ROWS + h * 8;
-                __m256i sum = dot_block(panel + b * value_bytes(type) + h * 32,
-                                        panel + parts.high + b * high_bytes(type) + h * 32, table,
-                                        v, start, type);
-                acc[p][h] = accumulate(acc[p][h], sum, read_scales(panel + parts.scales, at, type),
-                                       scale_x);
-                if (has_min(type))
-                    acc[p][h] =
-                        accumulate(acc[p][h], total, halves(panel + parts.mins + at * 2), scale_x);
-            }
+        X86_UNROLL
+        for (unsigned h = 0; h < 2; h++) {
+            const size_t at = i * ROWS + h * 8;
+            __m256i sum =
+                dot_block(record + parts.values + i * parts.block + h * 32,
+                          record + parts.high + i * parts.block + h * 32, table, v, start, type);
+            acc[h] = accumulate(acc[h], sum, read_scales(record + parts.scales, at, type), scale_x);
+            if (has_min(type))
+                acc[h] = accumulate(acc[h], total, halves(record + parts.mins + at * 2), scale_x);
         }
     }
-    for (size_t p = 0; p < panels; p++)
-        for (unsigned h = 0; h < 2; h++)
-            _mm256_storeu_ps(out + p * ROWS + h * 8, acc[p][h]);
+    for (unsigned h = 0; h < 2; h++)
+        _mm256_storeu_ps(out + h * 8, acc[h]);
 }
 
 /* ---- several tokens ---- */
@@ -155,20 +147,21 @@ X86_INLINE void unpack_wide(uint8_t *dst, const uint8_t *values, __m256i table,
 X86_INLINE void blocks_unpack(struct avx2_chunk *c, const uint8_t *panel, size_t k, size_t k0,
                               size_t n, const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
     const __m256i table = table_for(type);
     for (size_t i = 0; i < n / 32; i++) {
-        const size_t b = k0 / 32 + i;
+        const uint8_t *record = aglm_panel_record(panel, &parts, k0 / 32 + i);
+        const size_t b = (k0 / 32 + i) % parts.n_blocks;
         if (is_signed(type))
-            unpack_wide(c->bytes + i * 1024, panel + b * value_bytes(type), table, type);
+            unpack_wide(c->bytes + i * 1024, record + parts.values + b * parts.block, table, type);
         else
-            unpack_codes(c->bytes + i * 512, panel + b * value_bytes(type),
-                         panel + parts.high + b * high_bytes(type), table, type);
+            unpack_codes(c->bytes + i * 512, record + parts.values + b * parts.block,
+                         record + parts.high + b * parts.block, table, type);
         for (unsigned r = 0; r < ROWS; r += 8) {
             const size_t at = b * ROWS + r;
-            _mm256_storeu_ps(&c->d[i][r], read_scales(panel + parts.scales, at, type));
+            _mm256_storeu_ps(&c->d[i][r], read_scales(record + parts.scales, at, type));
             if (has_min(type))
-                _mm256_storeu_ps(&c->m[i][r], halves(panel + parts.mins + at * 2));
+                _mm256_storeu_ps(&c->m[i][r], halves(record + parts.mins + at * 2));
         }
     }
 }
@@ -272,9 +265,8 @@ X86_INLINE void blocks_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const un
         if (n_tokens != 1)                                                                       \
             aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, &type); \
         else                                                                                     \
-            for (size_t p = 0; p < n_panels; p += STREAMS)                                       \
-                blocks_streams(out + p * ROWS, w + p * stride, x, k,                             \
-                               n_panels - p < STREAMS ? n_panels - p : STREAMS, TYPE);           \
+            for (size_t p = 0; p < n_panels; p++)                                                \
+                blocks_panel(out + p * ROWS, w + p * stride, x, k, TYPE);                        \
     }
 
 MATMUL_BLOCKS(q4_0, AGLM_Q4_0)

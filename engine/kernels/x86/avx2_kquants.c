@@ -95,9 +95,9 @@ static inline void read_six_bits(__m256i two[2], const uint8_t *src, size_t i)
                              _mm256_and_si256(_mm256_slli_epi16(high, 2), top));
 }
 
-/* The scales of super-block sb: of Q4_K and Q5_K [8] and less [4], of the others [16] and [8]; less
+/* The scales of a super-block: of Q4_K and Q5_K [8] and less [4], of the others [16] and [8]; less
  * of types with offsets only where that is wanted. */
-X86_INLINE void read_scales(struct avx2_scales *out, const uint8_t *scales, size_t sb,
+X86_INLINE void read_scales(struct avx2_scales *out, const uint8_t *scales,
                             const enum aglm_dtype type, const bool offsets)
 {
     __m256i v[2];
@@ -105,7 +105,7 @@ X86_INLINE void read_scales(struct avx2_scales *out, const uint8_t *scales, size
         const __m256i low = _mm256_set1_epi8(type == AGLM_Q2_K ? 15 : -1);
         X86_ROLLED
         for (size_t b = 0; b < 8; b++) {
-            __m256i both = load(scales + (sb * 8 + b) * 2 * ROWS);
+            __m256i both = load(scales + b * 2 * ROWS);
             v[0] = _mm256_and_si256(both, low);
             v[1] = type == AGLM_Q2_K ? _mm256_and_si256(_mm256_srli_epi16(both, 4), low) : both;
             put_runs(out, b, first(v[0]), second(v[0]), first(v[1]), second(v[1]), type, offsets);
@@ -114,7 +114,7 @@ X86_INLINE void read_scales(struct avx2_scales *out, const uint8_t *scales, size
     }
     X86_ROLLED
     for (size_t i = 0; i < 4; i++) {
-        read_six_bits(v, scales + sb * 192, i);
+        read_six_bits(v, scales, i);
         if (by_block(type)) {
             put_scale(out->scale[i * 2], first(v[0]), type);
             put_scale(out->scale[i * 2 + 1], second(v[0]), type);
@@ -175,38 +175,34 @@ X86_INLINE __m256i add_block(__m256i total, const uint8_t *values, const uint8_t
 }
 
 /* A super-block's sums of eight rows times their scales. */
-X86_INLINE __m256 close_super(__m256 acc, struct k_sums sums, const uint8_t *panel,
+X86_INLINE __m256 close_super(__m256 acc, struct k_sums sums, const uint8_t *record,
                               struct aglm_panel_parts parts, size_t at, __m256 scale_x,
                               const enum aglm_dtype type)
 {
-    acc = accumulate(acc, sums.total, halves(panel + parts.supers + at * 2), scale_x);
+    acc = accumulate(acc, sums.total, halves(record + parts.supers + at * 2), scale_x);
     if (!has_min(type))
         return acc;
-    __m256 scale = _mm256_mul_ps(halves(panel + parts.mins + at * 2), scale_x);
+    __m256 scale = _mm256_mul_ps(halves(record + parts.mins + at * 2), scale_x);
     return _mm256_fnmadd_ps(scale, _mm256_cvtepi32_ps(sums.mins), acc);
 }
 
-/* out: [panels * 16]; panels <= STREAMS. */
-X86_INLINE void k_streams(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
-                          size_t panels, const enum aglm_dtype type)
+/* out: [16], of one panel. */
+X86_INLINE void k_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
+                        const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
-    const size_t stride = aglm_panel_bytes(type, k);
-    __m256 acc[STREAMS][2];
-    for (size_t p = 0; p < panels; p++)
-        acc[p][0] = acc[p][1] = _mm256_setzero_ps();
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
+    __m256 acc[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
     for (size_t sb = 0; sb < k / 256; sb++) {
-        struct avx2_scales scales[STREAMS];
-        struct k_sums sums[STREAMS][2];
+        const uint8_t *record = w + sb * parts.record;
+        struct avx2_scales scales;
+        struct k_sums sums[2];
         int16_t room[8];
         const int16_t *block_sums = sums_of(room, x->sum + sb * 16, type);
-        for (size_t p = 0; p < panels; p++) {
-            read_scales(&scales[p], w + p * stride + parts.scales, sb, type, false);
-            for (unsigned h = 0; h < 2; h++) {
-                sums[p][h].total = _mm256_setzero_si256();
-                if (has_min(type))
-                    sums[p][h].mins = dot_mins(&scales[p], block_sums, h, type);
-            }
+        read_scales(&scales, record + parts.scales, type, false);
+        for (unsigned h = 0; h < 2; h++) {
+            sums[h].total = _mm256_setzero_si256();
+            if (has_min(type))
+                sums[h].mins = dot_mins(&scales, block_sums, h, type);
         }
         X86_ROLLED
         for (size_t i = 0; i < 8; i++) {
@@ -218,26 +214,18 @@ X86_INLINE void k_streams(float *out, const uint8_t *w, const struct aglm_acts *
             X86_UNROLL
             for (unsigned s = 0; s < 8; s++)
                 v[s] = spread(x->q + b * 32 + s * 4);
-            X86_ROLLED
-            for (size_t p = 0; p < panels; p++) {
-                const uint8_t *panel = w + p * stride;
-                X86_UNROLL
-                for (unsigned h = 0; h < 2; h++)
-                    sums[p][h].total =
-                        add_block(sums[p][h].total, panel + b * value_bytes(type) + h * 32,
-                                  panel + parts.high + b * high_bytes(type) + h * 32, &scales[p], v,
-                                  start, i, h, type);
-            }
+            X86_UNROLL
+            for (unsigned h = 0; h < 2; h++)
+                sums[h].total = add_block(
+                    sums[h].total, record + parts.values + i * parts.block + h * 32,
+                    record + parts.high + i * parts.block + h * 32, &scales, v, start, i, h, type);
         }
         const __m256 scale_x = _mm256_broadcast_ss(x->scale + sb * 8);
-        for (size_t p = 0; p < panels; p++)
-            for (unsigned h = 0; h < 2; h++)
-                acc[p][h] = close_super(acc[p][h], sums[p][h], w + p * stride, parts,
-                                        sb * ROWS + h * 8, scale_x, type);
-    }
-    for (size_t p = 0; p < panels; p++)
         for (unsigned h = 0; h < 2; h++)
-            _mm256_storeu_ps(out + p * ROWS + h * 8, acc[p][h]);
+            acc[h] = close_super(acc[h], sums[h], record, parts, h * 8, scale_x, type);
+    }
+    for (unsigned h = 0; h < 2; h++)
+        _mm256_storeu_ps(out + h * 8, acc[h]);
 }
 
 /* ---- several tokens. A chunk is one super-block. ---- */
@@ -245,19 +233,18 @@ X86_INLINE void k_streams(float *out, const uint8_t *w, const struct aglm_acts *
 X86_INLINE void k_unpack(struct avx2_chunk *c, const uint8_t *panel, size_t k, size_t k0, size_t n,
                          const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
+    const uint8_t *record = aglm_panel_record(panel, &parts, k0 / 32);
     const __m256i none = _mm256_setzero_si256();
-    for (size_t i = 0; i < n / 32; i++) {
-        const size_t b = k0 / 32 + i;
-        unpack_codes(c->bytes + i * 512, panel + b * value_bytes(type),
-                     panel + parts.high + b * high_bytes(type), none, type);
-    }
-    read_scales(&c->k, panel + parts.scales, k0 / 256, type, true);
+    (void)k;
+    for (size_t i = 0; i < n / 32; i++)
+        unpack_codes(c->bytes + i * 512, record + parts.values + i * parts.block,
+                     record + parts.high + i * parts.block, none, type);
+    read_scales(&c->k, record + parts.scales, type, true);
     for (unsigned r = 0; r < ROWS; r += 8) {
-        const size_t at = k0 / 256 * ROWS + r;
-        _mm256_storeu_ps(&c->d[0][r], halves(panel + parts.supers + at * 2));
+        _mm256_storeu_ps(&c->d[0][r], halves(record + parts.supers + r * 2));
         if (has_min(type))
-            _mm256_storeu_ps(&c->m[0][r], halves(panel + parts.mins + at * 2));
+            _mm256_storeu_ps(&c->m[0][r], halves(record + parts.mins + r * 2));
     }
 }
 
@@ -391,9 +378,8 @@ X86_INLINE void k_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const unsigne
         if (n_tokens != 1)                                                                       \
             aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, &type); \
         else                                                                                     \
-            for (size_t p = 0; p < n_panels; p += STREAMS)                                       \
-                k_streams(out + p * ROWS, w + p * stride, x, k,                                  \
-                          n_panels - p < STREAMS ? n_panels - p : STREAMS, TYPE);                \
+            for (size_t p = 0; p < n_panels; p++)                                                \
+                k_panel(out + p * ROWS, w + p * stride, x, k, TYPE);                             \
     }
 
 MATMUL_K(q2_k, AGLM_Q2_K)

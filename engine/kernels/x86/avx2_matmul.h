@@ -1,12 +1,11 @@
 /* What the AVX2 matrix products share: reading codes of a packed panel, the dot products of a tile
  * of tokens, and the walk over panels, columns and tokens.
  *
- * A panel of sixteen rows is two registers of eight rows. One token (decode) streams four panels:
- * the activations of a block are spread over registers once and meet the block of each panel in
- * turn, codes unpacked on the way. Several tokens (prefill) go through chunks of 256 columns of
- * four panels, unpacked once into scratch that the first cache holds, in tiles of four tokens. Sums
- * that change rarely are kept in memory, so that those of the inner loop have the sixteen
- * registers.
+ * A panel of sixteen rows is two registers of eight rows. One token (decode) reads one panel
+ * after another, codes unpacked on the way. Several tokens (prefill) go through chunks of 256
+ * columns of four panels, unpacked once into scratch that the first cache holds, in tiles of four
+ * tokens. Sums that change rarely are kept in memory, so that those of the inner loop have the
+ * sixteen registers.
  */
 #ifndef AGLM_ENGINE_KERNELS_X86_AVX2_MATMUL_H
 #define AGLM_ENGINE_KERNELS_X86_AVX2_MATMUL_H
@@ -17,7 +16,7 @@
 
 #include <string.h>
 
-enum { ROWS = AGLM_PANEL_ROWS, STREAMS = 4, TILE = 4, CHUNK = 256, WIDE = CHUNK / 2 };
+enum { ROWS = AGLM_PANEL_ROWS, PANELS = 4, TILE = 4, CHUNK = 256, WIDE = CHUNK / 2 };
 
 /* No instruction, in this place. GCC otherwise computes all products of a step before it adds any,
  * and spills; and makes each address a sum of its own instead of a pointer and a constant. */
@@ -147,17 +146,6 @@ X86_INLINE struct codes read_codes(const uint8_t *values, const uint8_t *high, _
         r.hi = _mm256_shuffle_epi8(table, r.hi);
     }
     return r;
-}
-
-/* Bytes of values and of high bits of a block of 32. */
-static inline size_t value_bytes(const enum aglm_dtype type)
-{
-    return type == AGLM_Q2_K || type == AGLM_Q3_K ? 128 : type == AGLM_Q8_0 ? 512 : 256;
-}
-
-static inline size_t high_bytes(const enum aglm_dtype type)
-{
-    return type == AGLM_Q6_K ? 128 : 64;
 }
 
 /* A block's codes as bytes [8 steps][64]. */

@@ -33,7 +33,7 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
 /* ---- F32, F16, BF16: weights widened to float, one fused multiply-add a column ---- */
 
 enum float_kind { KIND_F32, KIND_F16, KIND_BF16 };
-enum { FLOAT_TILE = 12 };
+enum { STREAMS = 4, FLOAT_TILE = 12 };
 
 static inline __m512 widen(const uint8_t *w, size_t i, const enum float_kind kind)
 {
