@@ -101,12 +101,9 @@ static void attend_all(const struct aglm_cpu_run *r, uint32_t layer)
 void aglm_cpu_attention(const struct aglm_cpu_run *r, uint32_t layer)
 {
     struct aglm_cpu_state *s = r->s;
-    for (size_t t = r->ith; t < s->n; t += r->n_threads)
+    for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, s->n, &t);)
         position(r, layer, t);
-    aglm_cpu_done(r);
     attend_all(r, layer);
-    aglm_cpu_done(r);
-    for (size_t t = r->ith; t < s->n; t += r->n_threads)
+    for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, s->n, &t);)
         aglm_cpu_prepare(r, &s->w->layers[layer].out, s->att, t);
-    aglm_cpu_done(r);
 }

@@ -62,7 +62,7 @@ void aglm_cpu_prepare(const struct aglm_cpu_run *r, const struct aglm_matrix_gro
 }
 
 /* out: [n, ld] = in: [n, k] times the group's rows, prepared before. Panels are dealt out four at a
- * time. */
+ * time; the next step begins with aglm_cpu_token. */
 static void matmul(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g, const float *in,
                    size_t n, float *out, size_t ld)
 {
@@ -74,18 +74,20 @@ static void matmul(const struct aglm_cpu_run *r, const struct aglm_matrix_group 
         const struct aglm_cpu_acts *a = acts_for(s, m);
         const struct aglm_acts acts = {in, a->q, a->scale, a->sum};
         const size_t stride = aglm_panel_bytes(m->type, m->k);
-        for (size_t p; (p = aglm_pool_next(s->pool) * CHUNK) < m->n_panels;) {
+        const size_t pieces = (m->n_panels + CHUNK - 1) / CHUNK;
+        for (size_t piece; (piece = aglm_pool_take(s->pool, r->ith, pieces)) < pieces;) {
+            const size_t p = piece * CHUNK;
             size_t panels = m->n_panels - p < CHUNK ? m->n_panels - p : CHUNK;
             r->k->matmul[m->type](out + p * AGLM_PANEL_ROWS, ld, m->data + p * stride, &acts, m->k,
                                   panels, n, scratch);
         }
         out += m->n_rows;
-        aglm_cpu_done(r); /* a part's padding may overlap the next part's start */
+        if (i + 1 < g->n)
+            aglm_cpu_done(r); /* a part's padding may overlap the next part's start */
     }
 }
 
-/* x: [n_embd] of each token from its row of the embedding. Only the same thread reads it
- * next, so no barrier. */
+/* x: [n_embd] of each token from its row of the embedding. */
 static void embed(const struct aglm_cpu_run *r)
 {
     struct aglm_cpu_state *s = r->s;
@@ -108,7 +110,7 @@ static void add_norm(const struct aglm_cpu_run *r, const struct aglm_matrix_grou
     struct aglm_cpu_state *s = r->s;
     const size_t d = s->model->hp.n_embd;
     const float eps = s->model->hp.rms_eps;
-    for (size_t t = r->ith; t < s->n; t += r->n_threads) {
+    for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, s->n, &t);) {
         float *proj = s->proj + t * s->ld_embd;
         if (last) {
             aglm_cpu_add_bias(r, last, proj);
@@ -121,7 +123,6 @@ static void add_norm(const struct aglm_cpu_run *r, const struct aglm_matrix_grou
             aglm_cpu_prepare(r, next, s->normed, t);
         }
     }
-    aglm_cpu_done(r);
 }
 
 /* hidden = f(gate) * up, prepared for the down projection. */
@@ -129,7 +130,7 @@ static void activate(const struct aglm_cpu_run *r, const struct aglm_cpu_layer *
 {
     struct aglm_cpu_state *s = r->s;
     const size_t ff = s->model->hp.n_ff;
-    for (size_t t = r->ith; t < s->n; t += r->n_threads) {
+    for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, s->n, &t);) {
         const float *gate = s->up + t * s->ld_up;
         if (s->model->hp.arch->activation == AGLM_GELU)
             r->k->gelu_mul(s->hidden + t * ff, gate, gate + ff, ff);
@@ -137,7 +138,6 @@ static void activate(const struct aglm_cpu_run *r, const struct aglm_cpu_layer *
             r->k->silu_mul(s->hidden + t * ff, gate, gate + ff, ff);
         aglm_cpu_prepare(r, &l->down, s->hidden, t);
     }
-    aglm_cpu_done(r);
 }
 
 /* Logits of tokens first … first + n - 1 (n <= AGLM_LOGIT_ROWS) to rows: [n, n_vocab]. */
@@ -146,20 +146,18 @@ static void logits(const struct aglm_cpu_run *r, size_t first, size_t n, float *
     struct aglm_cpu_state *s = r->s;
     const struct aglm_hparams *hp = &s->model->hp;
     const size_t d = hp->n_embd;
-    for (size_t t = r->ith; t < n; t += r->n_threads) {
+    for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, n, &t);) {
         r->k->rmsnorm(s->normed + t * d, s->x + (first + t) * d, s->w->output_norm, hp->rms_eps, d);
         aglm_cpu_prepare(r, &s->w->output, s->normed, t);
     }
-    aglm_cpu_done(r);
     matmul(r, &s->w->output, s->normed, n, s->logits, s->ld_vocab);
     const float cap = hp->logit_softcap;
-    for (size_t t = r->ith; t < n; t += r->n_threads) {
+    for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, n, &t);) {
         float *row = rows + t * hp->n_vocab;
         memcpy(row, s->logits + t * s->ld_vocab, hp->n_vocab * sizeof(*row));
         for (size_t i = 0; cap > 0 && i < hp->n_vocab; i++)
             row[i] = cap * tanhf(row[i] / cap);
     }
-    aglm_cpu_done(r);
 }
 
 /* Between layers: has the session been told to stop? The first thread asks, the next barrier tells
