@@ -59,7 +59,7 @@ static const char HELP[] =
     "                       --calibration F and eval the same\n"
     "      --method NAME    minmax, percentile or kl (default: the least likelihood lost)\n"
     "  -o text|json         form of the table (default text)\n"
-    "  -t N                 threads (default: physical cores)\n"
+    "  -t N                 threads (default: strong cores)\n"
     "      --isa NAME       auto, c, avx2, avx512, neon, dotprod or i8mm (default auto)\n"
     "      --quiet          no progress\n"
     "  -h, --help           this text\n";
@@ -219,7 +219,7 @@ static int parse(struct command *c, int argc, char **argv)
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     *c = (struct command){.how = {.isa = "auto",
-                                  .threads = (unsigned)aglm_topology_cores(),
+                                  .threads = (unsigned)aglm_topology_threads(),
                                   .window = 512,
                                   .percentile = 99.99,
                                   .types = {"q8_0", "q4_0"},

@@ -7,6 +7,8 @@
  */
 #include "engine/pool.h"
 
+#include "probes/placement.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <linux/futex.h>
@@ -162,6 +164,19 @@ static int read_mask(struct aglm_pool *pool, const uint8_t *bits, size_t bytes,
     return 0;
 }
 
+/* Without a mask, the CPUs that n threads best run on, where there is a choice. */
+static void place(struct aglm_pool *pool)
+{
+    struct aglm_cpulist list;
+    if (!aglm_placement_here(&list, pool->n))
+        return;
+    CPU_ZERO(&pool->mask);
+    for (size_t cpu = 0; cpu < AGLM_CPUS_MAX && cpu < MASK_CPUS; cpu++)
+        if (aglm_cpulist_has(&list, cpu))
+            CPU_SET(cpu, &pool->mask);
+    pool->pinned = true;
+}
+
 int aglm_pool_create(struct aglm_pool **out, unsigned n_threads, const uint8_t *cpu_mask,
                      size_t cpu_mask_bytes, bool strict, struct aglm_err *err)
 {
@@ -173,7 +188,7 @@ int aglm_pool_create(struct aglm_pool **out, unsigned n_threads, const uint8_t *
         return aglm_err_set(err, -ENOMEM, "%u threads: out of memory", n_threads);
     memset(pool, 0, sizeof(*pool));
     pool->n = n_threads;
-    pool->strict = strict;
+    pool->strict = strict && cpu_mask;
     pool->workers = aligned_alloc(LINE, n_threads * sizeof(*pool->workers));
     if (!pool->workers) {
         rc = aglm_err_set(err, -ENOMEM, "%u threads: out of memory", n_threads);
@@ -185,6 +200,8 @@ int aglm_pool_create(struct aglm_pool **out, unsigned n_threads, const uint8_t *
         if (rc)
             goto fail;
         pool->pinned = true;
+    } else {
+        place(pool);
     }
     CPU_ZERO(&allowed);
     int cpus = sched_getaffinity(0, sizeof(allowed), &allowed) ? 1 : CPU_COUNT(&allowed);

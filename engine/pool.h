@@ -18,10 +18,10 @@ struct aglm_pool;
  */
 typedef void (*aglm_pool_fn)(void *ctx, unsigned ith, unsigned n);
 
-/* n_threads >= 1. cpu_mask: bitmap (bit i of byte i/8) or NULL for no pinning; strict gives each
- * thread one CPU of the mask in turn. While pinned, thread 0 is the caller itself, whose own
- * affinity is changed on the first run and put back by destroy. -EINVAL when the mask names no CPU
- * that this process may use. */
+/* n_threads >= 1. cpu_mask: bitmap (bit i of byte i/8); strict gives each thread one CPU of it in
+ * turn. NULL: the most capable CPUs where they differ (probes/placement.h), else no pinning. While
+ * pinned, thread 0 is the caller itself, whose own affinity is changed on the first run and put
+ * back by destroy. -EINVAL when the mask names no CPU that this process may use. */
 int aglm_pool_create(struct aglm_pool **out, unsigned n_threads, const uint8_t *cpu_mask,
                      size_t cpu_mask_bytes, bool strict, struct aglm_err *err);
 void aglm_pool_destroy(struct aglm_pool **pool);
