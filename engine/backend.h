@@ -30,6 +30,8 @@ struct aglm_backend {
     /* See aglm_session_observe; NULL where there are no activations. */
     void (*observe)(void *state, void (*fn)(void *ctx, size_t site, const float *x, size_t n),
                     void *ctx);
+    /* See aglm_session_profile; NULL where there are no operators. */
+    void (*profile)(void *state, struct aglm_op_profile *into);
     /* The CPUs its threads may run on, read back, into buf. */
     void (*affinity)(const void *state, char *buf, size_t size);
     /* Bytes of KV cache read to decode a token at depth positions. */

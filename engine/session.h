@@ -10,6 +10,7 @@
 #define AGLM_ENGINE_SESSION_H
 
 #include "engine/dtype.h"
+#include "engine/ops.h"
 #include "engine/text/tokenizer.h"
 #include "probes/err.h"
 
@@ -87,6 +88,8 @@ struct aglm_session_options {
     size_t cpu_mask_bytes;
     bool cpu_strict; /* one CPU of the mask for each thread, in turn; else each thread gets the mask
                       */
+    uint32_t unfused; /* operators that shall not run fused: bits of enum aglm_fusion, to show what
+                         fusing is worth. The backend null has none */
     bool (*cancelled)(void *ctx); /* polled between batches and layers; may be NULL */
     void *cancelled_ctx;
 };
@@ -116,6 +119,12 @@ size_t aglm_session_reuse(struct aglm_session *session, const int32_t *tokens, s
  * counts them: for calibration, slow. fn NULL ends it. -ENOTSUP: the backend has none. */
 int aglm_session_observe(struct aglm_session *session,
                          void (*fn)(void *ctx, size_t site, const float *x, size_t n), void *ctx,
+                         struct aglm_err *err);
+
+/* From the next call on, adds every operator's time and work to *into, which outlives that; NULL
+ * ends it. Costs two readings of the clock at each barrier. -ENOTSUP: the backend has no operators.
+ */
+int aglm_session_profile(struct aglm_session *session, struct aglm_op_profile *into,
                          struct aglm_err *err);
 
 /* [n_vocab] floats of the last position, owned by the session, valid until the next call on it. */

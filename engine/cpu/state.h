@@ -5,6 +5,7 @@
 #define AGLM_ENGINE_CPU_STATE_H
 
 #include "engine/cpu/weights.h"
+#include "engine/ops.h"
 #include "engine/pool.h"
 
 #include <pthread.h>
@@ -14,9 +15,9 @@
 
 /* Activations in 8 bit, with one of the two sizes of block. NULL where no matrix takes them. */
 struct aglm_cpu_acts {
-    int8_t *q;    /* [n_ubatch, k_max] */
-    float *scale; /* [n_ubatch, k_max / 32] */
-    int16_t *sum; /* [n_ubatch, k_max / 16] */
+    int8_t *q;    /* [n_ubatch, k] */
+    float *scale; /* [n_ubatch, k / 32] */
+    int16_t *sum; /* [n_ubatch, k / 16] */
 };
 
 struct aglm_cpu_state {
@@ -44,8 +45,19 @@ struct aglm_cpu_state {
     size_t ld_qkv, ld_embd, ld_up, ld_vocab;
 
     struct aglm_cpu_acts acts[AGLM_ACT_SETS];
+    /* The down product's: made while other threads still read those of gate and up. */
+    struct aglm_cpu_acts acts_down[AGLM_ACT_SETS];
     uint8_t *scratch; /* [threads, scratch_bytes] for matmul */
     size_t scratch_bytes;
+
+    uint32_t unfused; /* bits of enum aglm_fusion that are switched off */
+    float *scores;    /* [n_heads, n, positions]; NULL where the softmax is fused */
+    uint8_t *packed;  /* [threads, packed_bytes]: keys or values as panels; the same */
+    size_t packed_bytes;
+
+    struct aglm_op_profile *ops; /* NULL: not profiled */
+    uint64_t mark_ns;            /* the first thread's last mark */
+    enum aglm_op mark_op;        /* and what it was for */
 
     /* The batch in flight. */
     const int32_t *tokens; /* [n] */

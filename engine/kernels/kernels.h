@@ -90,6 +90,9 @@ struct aglm_kernels {
     /* out = softmax(q k^T) v over the positions that each token sees, in one pass over them. Within
      * a tolerance of exact arithmetic; the same bits for a token alone or among others. */
     void (*attend)(const struct aglm_attend *a);
+    /* x = softmax(x) in place, [n], n >= 1: exp(x - max) over its sum. For scores that were kept.
+     * Within a tolerance. */
+    void (*softmax)(float *x, size_t n);
 };
 
 /* Fills *out for isa "auto" (the best of flags), "c", "avx2", "avx512", "neon", "dotprod" or

@@ -95,6 +95,21 @@ static void silu_mul_c(float *out, const float *gate, const float *up, size_t n)
         out[i] = gate[i] / (1.0f + aglm_expf(-gate[i])) * up[i];
 }
 
+static void softmax_c(float *x, size_t n)
+{
+    float max = x[0];
+    double sum = 0;
+    for (size_t i = 1; i < n; i++)
+        max = x[i] > max ? x[i] : max;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = aglm_expf(x[i] - max);
+        sum += (double)x[i];
+    }
+    const float inverse = (float)(1.0 / sum);
+    for (size_t i = 0; i < n; i++)
+        x[i] *= inverse;
+}
+
 static void to_half_c(uint16_t *dst, const float *src, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -136,4 +151,5 @@ void aglm_kernels_fill_c(struct aglm_kernels *k)
     k->gelu_mul = gelu_mul_c;
     k->kv_store = aglm_kv_store_c;
     k->attend = aglm_attend_c;
+    k->softmax = softmax_c;
 }
