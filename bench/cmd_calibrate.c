@@ -60,8 +60,10 @@ static const char HELP[] =
     "                       --calibration F and eval the same\n"
     "      --method NAME    minmax, percentile or kl (default: the least likelihood lost)\n"
     "  -o text|json         form of the table (default text)\n"
-    "  -t N                 threads (default: physical cores)\n"
-    "      --isa NAME       " AGLM_ISA_NAMES " (default auto)\n"
+    "  -t N                 threads (default: strong cores)
+"
+    "      --isa NAME       " AGLM_ISA_NAMES " (default auto)
+"
     "      --quiet          no progress\n"
     "  -h, --help           this text\n";
 
@@ -216,7 +218,7 @@ static int parse(struct command *c, int argc, char **argv)
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     *c = (struct command){.how = {.isa = "auto",
-                                  .threads = (unsigned)aglm_topology_cores(),
+                                  .threads = (unsigned)aglm_topology_threads(),
                                   .window = 512,
                                   .percentile = 99.99,
                                   .types = {"q8_0", "q4_0"},

@@ -56,7 +56,7 @@ static const char HELP[] =
     "                       unless --logits-out is given)\n"
     "      --logits-out F   write the logits: little-endian float32 [tokens, vocabulary]\n"
     "  -o text|json         form of the results (default text)\n"
-    "  -t N                 threads (default: physical cores)\n"
+    "  -t N                 threads (default: strong cores)\n"
     "  -b N, -ub N          batch and physical batch (default 2048, 512)\n"
     "  -q TYPE              re-quantize an F16 or F32 file on load\n"
     "      --load pack|mmap keep the weights in memory, packed for the kernels, or in the file's\n"
@@ -297,7 +297,7 @@ int aglm_eval_parse(struct aglm_eval_command *command, int argc, char **argv)
                                           .isa = "auto",
                                           .batch = 2048,
                                           .ubatch = 512,
-                                          .threads = (unsigned)aglm_topology_cores(),
+                                          .threads = (unsigned)aglm_topology_threads(),
                                           .type_k = AGLM_F16,
                                           .type_v = AGLM_F16};
     int rc = 0;

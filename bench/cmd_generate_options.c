@@ -46,7 +46,7 @@ static const char HELP[] =
     "                          4096, or the model's)\n"
     "      --override-ctx N    take the model to be trained for N tokens, whatever its file says\n"
     "  -ctk, -ctv TYPE         type of the KV cache: f16, q8_0 or q4_0 (default f16)\n"
-    "  -t, --threads N         (default: physical cores)\n"
+    "  -t, --threads N         (default: strong cores)\n"
     "  -q, --quantize TYPE     re-quantize an F32, F16 or BF16 file on load\n"
     "      --isa NAME          " AGLM_ISA_NAMES " (default auto)\n"
     "      --backend NAME      cpu or null (default cpu)\n"
@@ -287,7 +287,7 @@ int aglm_generate_parse(struct aglm_generate_command *c, int argc, char **argv)
         .backend = "cpu",
         .type_k = AGLM_F16,
         .type_v = AGLM_F16,
-        .n_threads = (uint64_t)aglm_topology_cores(),
+        .n_threads = (uint64_t)aglm_topology_threads(),
         .sampling = {.top_p = 1, .repeat_penalty = 1, .repeat_last = 64, .seed = 1}};
     optind = 1;
     opterr = 0;

@@ -422,11 +422,11 @@ int aglm_cmd_run(int argc, char **argv)
 {
     struct run run = {0};
     struct aglm_err err = {0};
-    uint32_t cores = (uint32_t)aglm_topology_cores();
-    int rc = aglm_options_parse(&run.options, argc, argv, cores, &err);
+    uint32_t threads = (uint32_t)aglm_topology_threads();
+    int rc = aglm_options_parse(&run.options, argc, argv, threads, &err);
     if (rc == 0 && (run.options.help || run.options.suite_list)) {
         if (run.options.help) {
-            aglm_options_help(stdout, cores);
+            aglm_options_help(stdout, threads);
         } else {
             print_suite();
         }

@@ -27,7 +27,8 @@ static const char swept[] =
     "  -ctv, --cache-type-v f16|q8_0|q4_0  of its values (default: f16)\n";
 
 static const char machine[] =
-    "  -C, --cpu-mask HEX          CPUs the threads may use; 0x0: no pinning (default: 0x0)\n"
+    "  -C, --cpu-mask HEX          CPUs the threads may use; 0x0: the most\n"
+    "                              capable ones where CPUs differ (default: 0x0)\n"
     "  --cpu-strict 0|1            one CPU of the mask for each thread (default: 0)\n"
     "  --backend cpu|null          null does no arithmetic: it measures this program (default: "
     "cpu)\n"
@@ -87,7 +88,7 @@ void aglm_options_help(FILE *out, uint32_t default_threads)
         "Measures how fast a model runs on this device, and says how far to trust the numbers.\n\n",
         out);
     fputs(swept, out);
-    fprintf(out, "  -t, --threads N             (default: %" PRIu32 ", the physical cores)\n",
+    fprintf(out, "  -t, --threads N             (default: %" PRIu32 ", the strong cores)\n",
             default_threads);
     fputs(machine, out);
     fputs(notes, out);

@@ -7,6 +7,7 @@
 #include "probes/topology.h"
 
 #include "probes/cgroup.h"
+#include "probes/placement.h"
 #include "probes/probe.h"
 
 #include <errno.h>
@@ -91,6 +92,12 @@ static int usable(hwloc_obj_type_t type)
 int aglm_topology_cores(void)
 {
     return usable(HWLOC_OBJ_CORE);
+}
+
+int aglm_topology_threads(void)
+{
+    const int cores = aglm_topology_cores(), strong = (int)aglm_placement_cores_here();
+    return strong > 0 && strong < cores ? strong : cores;
 }
 
 int aglm_topology_cpus(void)

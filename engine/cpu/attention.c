@@ -79,10 +79,9 @@ static void position_all(const struct aglm_cpu_run *r, uint32_t layer)
     const size_t n_kv = s->model->hp.n_kv_heads;
     for (const unsigned *steps = aglm_cpu_fused(r, AGLM_FUSE_ROPE) ? AT_ONCE : APART; *steps;
          steps++) {
-        for (size_t t = r->ith; t < s->n; t += r->n_threads)
+        for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, s->n, &t, AGLM_OP_ROPE);)
             for (size_t h = 0; h < n_kv; h++)
                 position(r, layer, t, h, *steps);
-        aglm_cpu_done(r, AGLM_OP_ROPE);
     }
 }
 
@@ -138,7 +137,7 @@ static void attend_all(const struct aglm_cpu_run *r, uint32_t layer, bool one_ru
         if (one_run)
             aglm_cpu_mark(r, AGLM_OP_ATTENTION);
     }
-    aglm_cpu_done(r, AGLM_OP_ATTENTION);
+    aglm_cpu_mark(r, AGLM_OP_ATTENTION);
 }
 
 static void count(const struct aglm_cpu_run *r, uint32_t layer)
@@ -174,13 +173,14 @@ void aglm_cpu_attention(const struct aglm_cpu_run *r, uint32_t layer)
                          aglm_cpu_fused(r, AGLM_FUSE_SOFTMAX) &&
                          s->n <= tokens_in_a_run(&s->model->hp);
     count(r, layer);
-    if (!one_run)
+    if (one_run)
+        aglm_cpu_wait(r);
+    else
         position_all(r, layer);
     if (aglm_cpu_fused(r, AGLM_FUSE_SOFTMAX))
         attend_all(r, layer, one_run);
     else
         aglm_cpu_scores(r, layer);
-    for (size_t t = r->ith; t < s->n; t += r->n_threads)
+    for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, s->n, &t, AGLM_OP_QUANTIZE);)
         aglm_cpu_prepare(r, &s->w->layers[layer].out, s->att, t);
-    aglm_cpu_done(r, AGLM_OP_QUANTIZE);
 }

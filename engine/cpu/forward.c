@@ -80,9 +80,8 @@ static void add_norm(const struct aglm_cpu_run *r, const struct norm *a)
     const unsigned *steps = aglm_cpu_fused(r, AGLM_FUSE_NORM) ? AT_ONCE : APART;
     count_norm(r, a);
     for (; *steps; steps++) {
-        for (size_t t = r->ith; t < s->n; t += r->n_threads)
+        for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, s->n, &t, AGLM_OP_NORM);)
             norm_token(r, a, t, *steps);
-        aglm_cpu_done(r, AGLM_OP_NORM);
     }
 }
 
@@ -92,20 +91,18 @@ static void logits(const struct aglm_cpu_run *r, size_t first, size_t n, float *
     struct aglm_cpu_state *s = r->s;
     const struct aglm_hparams *hp = &s->model->hp;
     const size_t d = hp->n_embd;
-    for (size_t t = r->ith; t < n; t += r->n_threads) {
+    for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, n, &t, AGLM_OP_NORM);) {
         r->k->rmsnorm(s->normed + t * d, s->x + (first + t) * d, s->w->output_norm, hp->rms_eps, d);
         aglm_cpu_prepare(r, &s->w->output, s->normed, t);
     }
-    aglm_cpu_done(r, AGLM_OP_NORM);
     aglm_cpu_matmul(r, &s->w->output, s->normed, n, s->logits, s->ld_vocab, AGLM_OP_LOGITS);
     const float cap = hp->logit_softcap;
-    for (size_t t = r->ith; t < n; t += r->n_threads) {
+    for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, n, &t, AGLM_OP_LOGITS);) {
         float *row = rows + t * hp->n_vocab;
         memcpy(row, s->logits + t * s->ld_vocab, hp->n_vocab * sizeof(*row));
         for (size_t i = 0; cap > 0 && i < hp->n_vocab; i++)
             row[i] = cap * tanhf(row[i] / cap);
     }
-    aglm_cpu_done(r, AGLM_OP_LOGITS);
 }
 
 /* Between layers: has the session been told to stop? The first thread asks, the next barrier tells

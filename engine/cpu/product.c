@@ -114,13 +114,12 @@ static size_t chunks(const struct span *a)
 static void walk(const struct aglm_cpu_run *r, const struct span *spans, unsigned n_spans,
                  const float *in, size_t n, float *out, size_t ld)
 {
-    size_t before = 0;
-    for (unsigned i = 0;;) {
-        const size_t c = aglm_pool_next(r->s->pool);
-        while (i < n_spans && c >= before + chunks(&spans[i]))
+    size_t before = 0, total = 0;
+    for (unsigned i = 0; i < n_spans; i++)
+        total += chunks(&spans[i]);
+    for (size_t i = 0, c; (c = aglm_pool_take(r->s->pool, r->ith, total)) < total;) {
+        while (c >= before + chunks(&spans[i]))
             before += chunks(&spans[i++]);
-        if (i == n_spans)
-            return;
         const size_t at = (c - before) * CHUNK, left = spans[i].n - at;
         multiply(r, &spans[i], at, left < CHUNK ? left : CHUNK, in, n, out, ld);
     }
@@ -168,9 +167,11 @@ void aglm_cpu_matmul(const struct aglm_cpu_run *r, const struct aglm_matrix_grou
         if (i + 1 < g->n && m->n_rows % ROWS == 0)
             continue;
         walk(r, spans, n_spans, in, n, out, ld);
-        aglm_cpu_done(r, op);
+        if (i + 1 < g->n)
+            aglm_cpu_done(r, op);
         n_spans = 0;
     }
+    aglm_cpu_mark(r, op);
 }
 
 /* The panels that hold rows from … from + n - 1 of a group, as spans. A panel that holds rows of
@@ -202,8 +203,10 @@ void aglm_cpu_matmul_apart(const struct aglm_cpu_run *r, const struct aglm_matri
     count(r, g, n, op);
     for (unsigned i = 0; i < n_runs; from += rows[i++]) {
         walk(r, spans, find_spans(r->s, g, from, rows[i], spans), in, n, out, ld);
-        aglm_cpu_done(r, op);
+        if (i + 1 < n_runs)
+            aglm_cpu_done(r, op);
     }
+    aglm_cpu_mark(r, op);
 }
 
 /* ---- gate, up, activation ---- */
@@ -233,9 +236,8 @@ static void count_activation(const struct aglm_cpu_run *r)
 static void prepare_all(const struct aglm_cpu_run *r, const struct aglm_cpu_layer *l)
 {
     struct aglm_cpu_state *s = r->s;
-    for (size_t t = r->ith; t < s->n; t += r->n_threads)
+    for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, s->n, &t, AGLM_OP_ACTIVATION);)
         aglm_cpu_prepare(r, &l->down, s->hidden, t);
-    aglm_cpu_done(r, AGLM_OP_ACTIVATION);
 }
 
 /* A walk for gate, one for up, a pass for the activation, one for the quantization. */
@@ -244,9 +246,8 @@ static void gate_up_apart(const struct aglm_cpu_run *r, const struct aglm_cpu_la
     struct aglm_cpu_state *s = r->s;
     const size_t ff = s->model->hp.n_ff, rows[] = {ff, ff};
     aglm_cpu_matmul_apart(r, &l->up, s->normed, s->n, s->up, s->ld_up, rows, 2, AGLM_OP_GATEUP);
-    for (size_t t = r->ith; t < s->n; t += r->n_threads)
+    for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, s->n, &t, AGLM_OP_ACTIVATION);)
         activate(r, t, 0, ff);
-    aglm_cpu_done(r, AGLM_OP_ACTIVATION);
     prepare_all(r, l);
 }
 
@@ -264,7 +265,8 @@ void aglm_cpu_gate_up(const struct aglm_cpu_run *r, const struct aglm_cpu_layer 
     count(r, &l->up, s->n, AGLM_OP_GATEUP);
     find_spans(s, &l->up, 0, ff, gate);
     find_spans(s, &l->up, ff, ff, up);
-    for (size_t p; (p = aglm_pool_next(s->pool) * CHUNK) < gate->n;) {
+    for (size_t c; (c = aglm_pool_take(s->pool, r->ith, chunks(gate))) < chunks(gate);) {
+        const size_t p = c * CHUNK;
         const size_t panels = gate->n - p < CHUNK ? gate->n - p : CHUNK;
         multiply(r, gate, p, panels, s->normed, s->n, s->up, s->ld_up);
         multiply(r, up, p, panels, s->normed, s->n, s->up, s->ld_up);
@@ -276,7 +278,8 @@ void aglm_cpu_gate_up(const struct aglm_cpu_run *r, const struct aglm_cpu_layer 
         }
         aglm_cpu_mark(r, AGLM_OP_ACTIVATION);
     }
-    aglm_cpu_done(r, AGLM_OP_GATEUP);
-    if (!at_once)
+    if (at_once)
+        aglm_cpu_done(r, AGLM_OP_GATEUP);
+    else
         prepare_all(r, l);
 }

@@ -27,6 +27,18 @@ static inline void aglm_cpu_mark(const struct aglm_cpu_run *r, enum aglm_op op)
         const uint64_t now = aglm_clock_ns();
         r->ops->op[op].ns += now - r->s->mark_ns;
         r->s->mark_ns = now;
+        r->s->mark_op = op;
+    }
+}
+
+/* Waits for all threads, on the account of the last marked operator. */
+static inline void aglm_cpu_wait(const struct aglm_cpu_run *r)
+{
+    aglm_pool_barrier(r->s->pool);
+    if (r->ops) {
+        const uint64_t now = aglm_clock_ns();
+        r->ops->op[r->s->mark_op].wait_ns += now - r->s->mark_ns;
+        r->s->mark_ns = now;
     }
 }
 
@@ -34,12 +46,39 @@ static inline void aglm_cpu_mark(const struct aglm_cpu_run *r, enum aglm_op op)
 static inline void aglm_cpu_done(const struct aglm_cpu_run *r, enum aglm_op op)
 {
     aglm_cpu_mark(r, op);
-    aglm_pool_barrier(r->s->pool);
-    if (r->ops) {
-        const uint64_t now = aglm_clock_ns();
-        r->ops->op[op].wait_ns += now - r->s->mark_ns;
-        r->s->mark_ns = now;
+    aglm_cpu_wait(r);
+}
+
+#define AGLM_CPU_FIRST SIZE_MAX
+
+/* Walks the n tokens of a step that needs all that was done before it:
+ *
+ *     for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, n, &t, op);)
+ *
+ * Every thread walks; at the end all tokens are done. So the step before ends with aglm_cpu_mark,
+ * without aglm_cpu_done. Several tokens are dealt out to whoever is free. A single one is for the
+ * last thread to arrive, so that there is one barrier and not two; not while the first thread is
+ * profiled, whose marks are the times. */
+static inline bool aglm_cpu_token(const struct aglm_cpu_run *r, size_t n, size_t *t,
+                                  enum aglm_op op)
+{
+    struct aglm_pool *pool = r->s->pool;
+    const bool first = *t == AGLM_CPU_FIRST;
+    if (n == 1 && !r->s->ops) {
+        if (first && !aglm_pool_last(pool))
+            return false;
+        if (!first)
+            aglm_pool_release(pool);
+        *t = 0;
+        return first;
     }
+    if (first)
+        aglm_cpu_wait(r);
+    *t = aglm_pool_next(pool);
+    if (*t < n)
+        return true;
+    aglm_cpu_done(r, op);
+    return false;
 }
 
 /* Adds a group's bias, if it has one. out: [g->n_rows]. */
@@ -63,10 +102,11 @@ void aglm_cpu_prepare_columns(const struct aglm_cpu_run *r, const struct aglm_ma
 /* Whether a row can be prepared in pieces, and of how many columns each: multiples of it; 0: no. */
 size_t aglm_cpu_prepares_columns(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g);
 
-/* out: [n, ld] = in: [n, k] times the group's rows, prepared before. */
+/* out: [n, ld] = in: [n, k] times the group's rows, prepared before. The next step begins with
+ * aglm_cpu_wait or aglm_cpu_token; so for the following. */
 void aglm_cpu_matmul(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g,
                      const float *in, size_t n, float *out, size_t ld, enum aglm_op op);
-/* The same, one walk and one barrier for each of n_runs runs of rows: rows[i] of them. */
+/* The same, one walk for each of n_runs runs of rows: rows[i] of them. */
 void aglm_cpu_matmul_apart(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g,
                            const float *in, size_t n, float *out, size_t ld, const size_t *rows,
                            unsigned n_runs, enum aglm_op op);

@@ -181,5 +181,5 @@ void aglm_cpu_scores(const struct aglm_cpu_run *r, uint32_t layer)
     aglm_cpu_done(r, AGLM_OP_ATTENTION);
     for (size_t i; (i = aglm_pool_next(s->pool)) < hp->n_kv_heads * pieces;)
         mix(r, layer, i / pieces, i % pieces * ROWS);
-    aglm_cpu_done(r, AGLM_OP_ATTENTION);
+    aglm_cpu_mark(r, AGLM_OP_ATTENTION);
 }

@@ -59,6 +59,7 @@ struct aglm_cpu_state {
 
     struct aglm_op_profile *ops; /* NULL: not profiled */
     uint64_t mark_ns;            /* the first thread's last mark */
+    enum aglm_op mark_op;        /* and what it was for */
 
     /* The batch in flight. */
     const int32_t *tokens; /* [n] */
