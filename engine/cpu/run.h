@@ -38,6 +38,7 @@ static inline void aglm_cpu_done(const struct aglm_cpu_run *r, enum aglm_op op)
     if (r->ops) {
         const uint64_t now = aglm_clock_ns();
         r->ops->op[op].wait_ns += now - r->s->mark_ns;
+        r->ops->op[op].barriers++;
         r->s->mark_ns = now;
     }
 }
