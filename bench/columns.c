@@ -134,6 +134,7 @@ static void fill_ours(struct aglm_row *row, const struct aglm_record *r,
     text(row, "isa", r->isa);
     text(row, "quantization", r->quantization);
     text(row, "requantize", r->requantize);
+    text(row, "fuse", r->fuse);
     text(row, "arch", r->arch);
     text(row, "model_name", r->model_name);
     text(row, "model_digest", r->model_digest);

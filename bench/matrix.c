@@ -49,7 +49,7 @@ uint64_t aglm_plan_count(const struct aglm_options *o)
 {
     uint64_t n = times(count_variants(o), count_phases(o));
     n = times(n, times(o->n_batch.n, o->n_ubatch.n));
-    n = times(n, times(o->types_k.n, o->types_v.n));
+    n = times(n, times(o->types_k.n, times(o->types_v.n, o->fuse.n)));
     n = times(n, times(o->n_threads.n, o->cpu_masks.n));
     return times(n, times(o->cpu_strict.n, o->n_depth.n));
 }
@@ -119,6 +119,8 @@ static void add_configuration(struct aglm_plan *plan, const struct aglm_options 
     k /= o->types_v.n;
     test.type_k = o->types_k.values[k % o->types_k.n];
     k /= o->types_k.n;
+    test.fuse = o->fuse.values[k % o->fuse.n];
+    k /= o->fuse.n;
     test.n_ubatch = o->n_ubatch.values[k % o->n_ubatch.n];
     k /= o->n_ubatch.n;
     test.n_batch = o->n_batch.values[k];

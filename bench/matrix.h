@@ -26,6 +26,7 @@ struct aglm_test {
     size_t variant; /* in plan->variants */
     const char *cpu_mask;
     const char *type_k, *type_v; /* of the KV cache */
+    const char *fuse;            /* see engine/fusion.h */
     uint32_t n_threads, n_batch, n_ubatch, n_depth, n_prompt, n_gen;
     bool cpu_strict;
     const struct aglm_suite_entry *prompt; /* whose lengths these are, or NULL */

@@ -80,6 +80,7 @@ int aglm_runner_start_record(struct runner *r, size_t i, struct aglm_err *err)
     aglm_requantize_label(rec->requantize, variant->quantize);
     snprintf(rec->type_k, sizeof(rec->type_k), "%s", test->type_k);
     snprintf(rec->type_v, sizeof(rec->type_v), "%s", test->type_v);
+    snprintf(rec->fuse, sizeof(rec->fuse), "%s", test->fuse);
     rec->n_threads = test->n_threads;
     rec->n_batch = test->n_batch;
     rec->n_ubatch = test->n_ubatch;

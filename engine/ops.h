@@ -26,7 +26,7 @@ enum aglm_op {
 
 /* Sums over calls. Only what is known exactly is counted. */
 struct aglm_op_count {
-    uint64_t calls;
+    uint64_t calls, barriers;
     uint64_t ns, wait_ns;       /* at work; waiting at the barriers behind it */
     double weight_bytes;        /* each weight once a call, in the type it has in memory */
     double kv_bytes;            /* of the cache, read and written; each position once a call */

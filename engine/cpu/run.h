@@ -38,6 +38,7 @@ static inline void aglm_cpu_wait(const struct aglm_cpu_run *r)
     if (r->ops) {
         const uint64_t now = aglm_clock_ns();
         r->ops->op[r->s->mark_op].wait_ns += now - r->s->mark_ns;
+        r->ops->op[r->s->mark_op].barriers++;
         r->s->mark_ns = now;
     }
 }

@@ -68,6 +68,48 @@ class Run(Case):
         self.assertIn("a key cache in q8_0 needs heads whose size is a multiple of 32, these have 16", err)
         self.assertEqual([r["type_k"] for r in rows], ["f16", "f16"])
 
+    def test_fuse(self):
+        model = os.path.join(os.path.dirname(F32), "llama-q4_0.gguf")
+        args = ("-m", model, "-p", "8", "-n", "2", "-r", "2", "--roof", "off", "--fuse")
+        out, _ = self.run_it(*args, "all,all-norm", "--fuse", "none")
+        self.assertIn("| fuse ", out.splitlines()[0])
+        gains = out.split("What fused operators are worth")[1]
+        self.assertEqual(gains.count("| all-norm | "), 2)
+        self.assertEqual(gains.count("| none | "), 2)
+        out, _ = self.run_it(*args, "all")
+        self.assertNotIn("fuse", out)
+        rows, _ = self.rows(*args, "each")
+        self.assertEqual(len(rows), 2 * 7)
+        self.assertEqual(rows[-1]["fuse"], "none")
+        _, err = self.run_it(*args, "rope-norm", code=2)
+        self.assertIn("--fuse: 'rope-norm' names no fused operators", err)
+
+    def test_profile_ops(self):
+        model = os.path.join(os.path.dirname(F32), "llama-q4_0.gguf")
+        args = ("-m", model, "-p", "8", "-n", "4", "-r", "2", "-t", "1", "--db", self.path("p.db"))
+        rows, _ = self.rows(*args, "--profile-ops")
+        for row, phase in zip(rows, ("prefill", "decode"), strict=True):
+            ops = {o["name"]: o for o in row["operators"]}
+            self.assertEqual({o["phase"] for o in row["operators"]}, {phase})
+            self.assertEqual(list(ops)[:3], ["embed", "norm", "qkv"])
+            self.assertLessEqual(sum(o["ns"] + o["wait_ns"] for o in row["operators"]), sum(row["samples_ns"]))
+            self.assertGreater(ops["down"]["roof_percent"], 0)
+            self.assertEqual(ops["logits"]["calls"], 2 * (1 if phase == "prefill" else 4))
+        # every matrix once a token, one row of the embedding, of each of two repetitions' four tokens
+        weights = sum(o["weight_bytes"] for o in rows[1]["operators"])
+        self.assertEqual(weights, 2 * 4 * rows[1]["bytes_per_token"])
+        # and the prompt's products are what its operations are counted from
+        work = sum(o["int8_ops"] + o["float_ops"] for o in rows[0]["operators"])
+        self.assertEqual(work, 2 * rows[0]["prefill_ops"])
+        db = sqlite3.connect(self.path("p.db"))
+        kept = db.execute("SELECT count(*), sum(weight_bytes) FROM operator WHERE phase = 'decode'").fetchone()
+        self.assertEqual(kept, (len(rows[1]["operators"]), weights))
+        db.close()
+        out, _ = self.run_it(*args, "--profile-ops")
+        self.assertIn("Operators of tg4,", out)
+        rows, _ = self.rows(*args)
+        self.assertNotIn("operators", rows[0])
+
     def test_context_override(self):
         rows, _ = self.rows(*quick("-p", "65", "--override-ctx", "100"))
         self.assertEqual([r["test"] for r in rows], ["pp8", "pp65", "tg4"])

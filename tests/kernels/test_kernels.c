@@ -143,6 +143,30 @@ START_TEST(test_rmsnorm)
 }
 END_TEST
 
+/* Sums to one, and agrees with double arithmetic; large and far apart scores included. */
+START_TEST(test_softmax)
+{
+    const size_t n = LENGTHS[_i];
+    for (int t = -1; t < n_tables; t++) {
+        const struct aglm_kernels *k = t < 0 ? &reference : &tables[t].k;
+        float x[LONGEST + 1];
+        double exact[LONGEST], sum = 0, max = -1e30;
+        seed = 77;
+        for (size_t i = 0; i < n; i++) {
+            x[i] = next_float() * 20 + 60;
+            max = (double)x[i] > max ? (double)x[i] : max;
+        }
+        for (size_t i = 0; i < n; i++)
+            sum += exact[i] = exp((double)x[i] - max);
+        x[n] = 7;
+        k->softmax(x, n);
+        ck_assert_msg(x[n] == 7.0f, "%s wrote past the end", k->isa);
+        for (size_t i = 0; i < n; i++)
+            ck_assert_double_eq_tol((double)x[i], exact[i] / sum, 1e-6);
+    }
+}
+END_TEST
+
 START_TEST(test_select)
 {
     struct aglm_kernels k;
@@ -202,6 +226,7 @@ int main(void)
     tcase_add_loop_test(tc, test_elementwise_exact, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
     tcase_add_test(tc, test_exp);
     tcase_add_loop_test(tc, test_rmsnorm, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
+    tcase_add_loop_test(tc, test_softmax, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
     tcase_add_test(tc, test_select);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -47,9 +47,9 @@ START_TEST(every_combination_once)
 {
     struct aglm_options o =
         options("-m a,b -q none,q8_0 -t 1,2 -b 32,64 -ub 8 -C 0x1,0x2 --cpu-strict 0,1 "
-                "-d 0,5 -p 3,4 -n 0,7 -pg 2,2");
+                "-d 0,5 -p 3 -n 0,7 -pg 2,2 --fuse all,none");
     struct aglm_plan plan;
-    ck_assert_uint_eq(aglm_plan_count(&o), 2 * 2 * 2 * 2 * 2 * 2 * 2 * (2 + 1 + 1));
+    ck_assert_uint_eq(aglm_plan_count(&o), 2 * 2 * 2 * 2 * 2 * 2 * 2 * 2 * (1 + 1 + 1));
     ck_assert_int_eq(aglm_plan_create(&plan, &o, NULL), 0);
     ck_assert_uint_eq(plan.n_tests, aglm_plan_count(&o));
     for (size_t i = 0; i < plan.n_tests; i++) {
@@ -62,7 +62,7 @@ START_TEST(every_combination_once)
                       a->n_threads != b->n_threads || a->n_batch != b->n_batch ||
                       a->n_ubatch != b->n_ubatch || a->n_depth != b->n_depth ||
                       a->n_prompt != b->n_prompt || a->n_gen != b->n_gen ||
-                      a->cpu_strict != b->cpu_strict);
+                      a->cpu_strict != b->cpu_strict || strcmp(a->fuse, b->fuse) != 0);
         }
     }
     aglm_plan_finish(&plan);
