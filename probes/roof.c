@@ -8,7 +8,6 @@
 #include "probes/roof.h"
 
 #include "probes/clock.h"
-#include "probes/isa.h"
 #include "probes/profile.h"
 #include "probes/roof_cpus.h"
 #include "probes/roof_kernels.h"
@@ -42,6 +41,7 @@ struct team {
     enum aglm_roof_kind kind;
     const uint8_t *buffer;
     size_t part_bytes; /* of each member */
+    size_t ahead;      /* prefetch distance, 0: none */
     uint64_t window_ns;
     unsigned n;
     size_t n_cpus; /* 0: not pinned */
@@ -72,7 +72,7 @@ static uint64_t work(const struct team *t, const uint8_t *part, size_t *at, uint
         return t->kernels->f32(ROUNDS, done);
     /* Streams as far apart as there is room: within one page they would share a prefetcher. */
     const size_t stride = t->part_bytes / STREAMS, step = CHUNK / STREAMS;
-    uint64_t sum = t->kernels->read(part + *at, stride, step);
+    uint64_t sum = t->kernels->read(part + *at, stride, step, t->ahead);
     *done = CHUNK;
     *at = *at + step < stride ? *at + step : 0;
     return sum;
@@ -179,21 +179,23 @@ static bool wanted(const struct aglm_roof_options *o, const char *isa)
 }
 
 struct sets {
-    const struct aglm_roof_kernels *v[3];
+    const struct aglm_roof_kernels *v[AGLM_ROOF_MAX_SETS];
     size_t n;
 };
 
-static struct sets find_sets(uint32_t flags)
+/* Asking ahead gains much over small pages, where the hardware stops at each one's end, and costs a
+ * little over huge ones: what this buffer has, two short windows tell. */
+static void choose_ahead(struct team *t)
 {
-    struct sets sets = {.v = {&aglm_roof_c}, .n = 1};
-    (void)flags;
-#if defined(__x86_64__)
-    if (flags & AGLM_ISA_AVX2)
-        sets.v[sets.n++] = &aglm_roof_avx2;
-    if (flags & AGLM_ISA_AVX512)
-        sets.v[sets.n++] = &aglm_roof_avx512;
-#endif
-    return sets;
+    enum { AHEAD = 2048, TRIAL_NS = 4000000 };
+    const uint64_t window_ns = t->window_ns;
+    t->window_ns = window_ns < TRIAL_NS ? window_ns : TRIAL_NS;
+    t->ahead = 0;
+    const double plain = run_window(t);
+    t->ahead = AHEAD;
+    if (run_window(t) <= plain)
+        t->ahead = 0;
+    t->window_ns = window_ns;
 }
 
 /* All lines of t->n threads. */
@@ -204,8 +206,10 @@ static int measure_threads(struct aglm_roof *roof, struct team *t, const struct 
     t->part_bytes = roof->buffer_bytes / t->n / CHUNK * CHUNK;
     t->kernels = sets->v[sets->n - 1]; /* the widest loads */
     t->kind = AGLM_ROOF_READ;
-    if (!(o->skip & 1u << AGLM_ROOF_READ))
+    if (!(o->skip & 1u << AGLM_ROOF_READ)) {
+        choose_ahead(t);
         rc = measure_line(roof, t, err);
+    }
     for (size_t i = 0; i < sets->n && !rc; i++) {
         if (!wanted(o, sets->v[i]->isa))
             continue;
@@ -218,6 +222,17 @@ static int measure_threads(struct aglm_roof *roof, struct team *t, const struct 
             rc = measure_line(roof, t, err);
     }
     return rc;
+}
+
+/* 20 ms, or less where there is so much to measure that 3 s would not do. */
+static uint64_t choose_window_ns(const struct aglm_roof_options *o, size_t n_counts, size_t n_sets)
+{
+    enum { WINDOW_NS = 20000000, LEAST_NS = 1000000 };
+    const uint64_t budget_ns = 2200000000;
+    const uint64_t share = budget_ns / (n_counts * (1 + 2 * n_sets) * AGLM_ROOF_WINDOWS);
+    if (o->window_ms)
+        return o->window_ms * (uint64_t)1000000;
+    return share > WINDOW_NS ? WINDOW_NS : share < LEAST_NS ? LEAST_NS : share;
 }
 
 /* The thread counts to measure, and the largest. */
@@ -248,19 +263,20 @@ static int choose_counts(unsigned counts[MAX_COUNTS], size_t *n_counts, unsigned
 int aglm_roof_measure(struct aglm_roof *out, const struct aglm_roof_options *options,
                       struct aglm_err *err)
 {
-    const struct sets sets = find_sets(options->isa_flags);
+    struct sets sets;
     const uint64_t start_ns = aglm_clock_ns();
     unsigned counts[MAX_COUNTS], max;
     struct aglm_roof roof = {0};
     uint8_t *buffer = NULL;
     size_t n_counts = 0;
+    sets.n = aglm_roof_sets(sets.v, options->isa_flags);
     int rc = choose_counts(counts, &n_counts, &max, options, err);
     if (rc)
         return rc;
     struct team *t = calloc(1, sizeof(*t));
     if (!t)
         return aglm_err_set(err, -ENOMEM, "roof: out of memory");
-    t->window_ns = (options->window_ms ? options->window_ms : 20) * (uint64_t)1000000;
+    t->window_ns = choose_window_ns(options, n_counts, sets.n);
     t->n_cpus = aglm_roof_cpus(t->cpus, options->cpu_mask, options->cpu_mask_bytes);
     roof.buffer_bytes = choose_bytes(options) / ALIGN * ALIGN;
     roof.buffer_bytes =
