@@ -41,7 +41,6 @@ struct team {
     enum aglm_roof_kind kind;
     const uint8_t *buffer;
     size_t part_bytes; /* of each member */
-    size_t ahead;      /* prefetch distance, 0: none */
     uint64_t window_ns;
     unsigned n;
     size_t n_cpus; /* 0: not pinned */
@@ -72,7 +71,7 @@ static uint64_t work(const struct team *t, const uint8_t *part, size_t *at, uint
         return t->kernels->f32(ROUNDS, done);
     /* Streams as far apart as there is room: within one page they would share a prefetcher. */
     const size_t stride = t->part_bytes / STREAMS, step = CHUNK / STREAMS;
-    uint64_t sum = t->kernels->read(part + *at, stride, step, t->ahead);
+    uint64_t sum = t->kernels->read(part + *at, stride, step);
     *done = CHUNK;
     *at = *at + step < stride ? *at + step : 0;
     return sum;
@@ -183,21 +182,6 @@ struct sets {
     size_t n;
 };
 
-/* Asking ahead gains much over small pages, where the hardware stops at each one's end, and costs a
- * little over huge ones: what this buffer has, two short windows tell. */
-static void choose_ahead(struct team *t)
-{
-    enum { AHEAD = 2048, TRIAL_NS = 4000000 };
-    const uint64_t window_ns = t->window_ns;
-    t->window_ns = window_ns < TRIAL_NS ? window_ns : TRIAL_NS;
-    t->ahead = 0;
-    const double plain = run_window(t);
-    t->ahead = AHEAD;
-    if (run_window(t) <= plain)
-        t->ahead = 0;
-    t->window_ns = window_ns;
-}
-
 /* All lines of t->n threads. */
 static int measure_threads(struct aglm_roof *roof, struct team *t, const struct sets *sets,
                            const struct aglm_roof_options *o, struct aglm_err *err)
@@ -206,10 +190,8 @@ static int measure_threads(struct aglm_roof *roof, struct team *t, const struct 
     t->part_bytes = roof->buffer_bytes / t->n / CHUNK * CHUNK;
     t->kernels = sets->v[sets->n - 1]; /* the widest loads */
     t->kind = AGLM_ROOF_READ;
-    if (!(o->skip & 1u << AGLM_ROOF_READ)) {
-        choose_ahead(t);
+    if (!(o->skip & 1u << AGLM_ROOF_READ))
         rc = measure_line(roof, t, err);
-    }
     for (size_t i = 0; i < sets->n && !rc; i++) {
         if (!wanted(o, sets->v[i]->isa))
             continue;

@@ -9,13 +9,12 @@ enum { CHAINS = 8 };
 /* The compiler must believe that v changes here: nothing is hoisted out of the loop around it. */
 #define OPAQUE(v) __asm__ volatile("" : "+r"(v))
 
-static uint64_t read_c(const uint8_t *p, size_t stride, size_t n, size_t ahead)
+static uint64_t read_c(const uint8_t *p, size_t stride, size_t n)
 {
     uint64_t sum[4] = {0};
     for (size_t i = 0; i < n; i += 64)
         for (size_t stream = 0; stream < 4; stream++) {
             uint64_t v[8];
-            __builtin_prefetch(p + stream * stride + i + ahead);
             memcpy(v, p + stream * stride + i, 64);
             sum[stream] ^= v[0] ^ v[1] ^ v[2] ^ v[3] ^ v[4] ^ v[5] ^ v[6] ^ v[7];
         }

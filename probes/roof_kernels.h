@@ -12,9 +12,8 @@
 struct aglm_roof_kernels {
     const char *isa;
     /* Reads four streams of [n] bytes at p, p + stride, …; n a multiple of 64, p and stride aligned
-     * to 64; asks for what lies `ahead` bytes further, too. What it returns depends on all of
-     * them. */
-    uint64_t (*read)(const uint8_t *p, size_t stride, size_t n, size_t ahead);
+     * to 64. What it returns depends on all of them. */
+    uint64_t (*read)(const uint8_t *p, size_t stride, size_t n);
     /* n rounds of independent multiply-adds. *ops: operations done. */
     uint64_t (*int8)(size_t n, uint64_t *ops); /* the sum of all lanes, modulo 2^16 */
     uint64_t (*f32)(size_t n, uint64_t *ops);  /* the bits of the sum of all lanes, a float */

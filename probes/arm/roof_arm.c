@@ -53,13 +53,12 @@ enum { CHAINS = 12 };
     s0 = start, s1 = start, s2 = start, s3 = start, s4 = start, s5 = start, s6 = start, \
     s7 = start, s8 = start, s9 = start, s10 = start, s11 = start MORE_CHAINS(start)
 
-static uint64_t read_neon(const uint8_t *p, size_t stride, size_t n, size_t ahead)
+static uint64_t read_neon(const uint8_t *p, size_t stride, size_t n)
 {
     uint8x16_t sum[4] = {vdupq_n_u8(0), vdupq_n_u8(0), vdupq_n_u8(0), vdupq_n_u8(0)};
     for (size_t i = 0; i < n; i += 64)
         for (size_t s = 0; s < 4; s++) {
             const uint8_t *at = p + s * stride + i;
-            __builtin_prefetch(at + ahead);
             const uint8x16_t a = veorq_u8(vld1q_u8(at), vld1q_u8(at + 16));
             sum[s] = veorq_u8(sum[s], veorq_u8(a, veorq_u8(vld1q_u8(at + 32), vld1q_u8(at + 48))));
         }

@@ -22,14 +22,13 @@ static uint64_t fold(__m256i v)
     return lane[0] ^ lane[1] ^ lane[2] ^ lane[3];
 }
 
-static uint64_t read_avx2(const uint8_t *p, size_t stride, size_t n, size_t ahead)
+static uint64_t read_avx2(const uint8_t *p, size_t stride, size_t n)
 {
     __m256i sum[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
                       _mm256_setzero_si256()};
     for (size_t i = 0; i < n; i += 64)
         for (size_t s = 0; s < 4; s++) {
             const uint8_t *at = p + s * stride + i;
-            _mm_prefetch((const char *)(at + ahead), _MM_HINT_T0);
             sum[s] = _mm256_xor_si256(sum[s], _mm256_xor_si256(load(at), load(at + 32)));
         }
     return fold(

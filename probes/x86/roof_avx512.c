@@ -15,14 +15,13 @@ static uint64_t fold(__m512i v)
     return all;
 }
 
-static uint64_t read_avx512(const uint8_t *p, size_t stride, size_t n, size_t ahead)
+static uint64_t read_avx512(const uint8_t *p, size_t stride, size_t n)
 {
     __m512i sum[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
                       _mm512_setzero_si512()};
     for (size_t i = 0; i < n; i += 64)
         for (size_t s = 0; s < 4; s++) {
             const uint8_t *at = p + s * stride + i;
-            _mm_prefetch((const char *)(at + ahead), _MM_HINT_T0);
             sum[s] = _mm512_xor_si512(sum[s], _mm512_load_si512(at));
         }
     return fold(
