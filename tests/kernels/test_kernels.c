@@ -216,6 +216,18 @@ START_TEST(test_select)
 }
 END_TEST
 
+/* What auto takes here is one of the tables that the other tests run here, slot for slot. */
+START_TEST(test_auto)
+{
+    struct aglm_kernels k;
+    int same = 0;
+    ck_assert_int_eq(aglm_kernels_select(&k, "auto", aglm_isa_detect(), NULL), 0);
+    for (int i = -1; i < n_tables; i++)
+        same += memcmp(&k, i < 0 ? &reference : &tables[i].k, sizeof(k)) == 0;
+    ck_assert_msg(same == 1, "auto took %s", k.isa);
+}
+END_TEST
+
 int main(void)
 {
     find_tables("kernel tables");
@@ -228,6 +240,7 @@ int main(void)
     tcase_add_loop_test(tc, test_rmsnorm, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
     tcase_add_loop_test(tc, test_softmax, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
     tcase_add_test(tc, test_select);
+    tcase_add_test(tc, test_auto);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
