@@ -60,10 +60,8 @@ static const char HELP[] =
     "                       --calibration F and eval the same\n"
     "      --method NAME    minmax, percentile or kl (default: the least likelihood lost)\n"
     "  -o text|json         form of the table (default text)\n"
-    "  -t N                 threads (default: strong cores)
-"
-    "      --isa NAME       " AGLM_ISA_NAMES " (default auto)
-"
+    "  -t N                 threads (default: strong cores)\n"
+    "      --isa NAME       " AGLM_ISA_NAMES " (default auto)\n"
     "      --quiet          no progress\n"
     "  -h, --help           this text\n";
 

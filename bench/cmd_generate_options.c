@@ -48,6 +48,10 @@ static const char HELP[] =
     "  -ctk, -ctv TYPE         type of the KV cache: f16, q8_0 or q4_0 (default f16)\n"
     "  -t, --threads N         (default: strong cores)\n"
     "  -q, --quantize TYPE     re-quantize an F32, F16 or BF16 file on load\n"
+    "      --load pack|mmap    keep the weights in memory, packed for the kernels, or in the "
+    "file's\n"
+    "                          pages and pack them as they are used: no second copy, slower. The\n"
+    "                          first token comes before they are packed (default pack)\n"
     "      --isa NAME          " AGLM_ISA_NAMES " (default auto)\n"
     "      --backend NAME      cpu or null (default cpu)\n"
     "      --quiet             no figures\n"
@@ -135,6 +139,7 @@ enum {
     OPT_OVERRIDE,
     OPT_CTK,
     OPT_CTV,
+    OPT_LOAD,
     OPT_ISA,
     OPT_BACKEND,
     OPT_QUIET
@@ -164,6 +169,7 @@ static const struct option OPTIONS[] = {{"help", no_argument, NULL, 'h'},
                                         {"cache-type-v", required_argument, NULL, OPT_CTV},
                                         {"threads", required_argument, NULL, 't'},
                                         {"quantize", required_argument, NULL, 'q'},
+                                        {"load", required_argument, NULL, OPT_LOAD},
                                         {"isa", required_argument, NULL, OPT_ISA},
                                         {"backend", required_argument, NULL, OPT_BACKEND},
                                         {"quiet", no_argument, NULL, OPT_QUIET},
@@ -213,6 +219,7 @@ static int set_option(struct aglm_generate_command *c, int option, const char *v
                         : option == OPT_PROMPT_FILE ? &c->prompt_file
                         : option == OPT_SYSTEM      ? &c->system
                         : option == OPT_TEMPLATE    ? &c->template
+                        : option == OPT_LOAD        ? &c->load
                         : option == OPT_ISA         ? &c->isa
                         : option == OPT_BACKEND     ? &c->backend
                                                     : NULL;
@@ -269,6 +276,9 @@ static int check_together(const struct aglm_generate_command *c)
     if (!one_of(c->backend, "cpu", "null", NULL, NULL)) {
         return usage("--backend: must be cpu or null", c->backend);
     }
+    if (!one_of(c->load, "pack", "mmap", NULL, NULL)) {
+        return usage("--load: must be pack or mmap", c->load);
+    }
     if (c->template != NULL && aglm_chat_family_by_name(&family, c->template, &err) < 0) {
         return usage(err.msg, NULL);
     }
@@ -284,6 +294,7 @@ int aglm_generate_parse(struct aglm_generate_command *c, int argc, char **argv)
     *c = (struct aglm_generate_command){
         .n_max = 256,
         .isa = "auto",
+        .load = "pack",
         .backend = "cpu",
         .type_k = AGLM_F16,
         .type_v = AGLM_F16,

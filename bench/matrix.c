@@ -35,7 +35,7 @@ static uint64_t count_variants(const struct aglm_options *o)
 {
     uint64_t n = 0;
     for (size_t b = 0; b < o->backends.n; b++) {
-        n += has_isa(o->backends.values[b]) ? o->isas.n : 1;
+        n += has_isa(o->backends.values[b]) ? o->isas.n * o->loads.n : 1;
     }
     return times(times(n, o->models.n), o->quantize.n);
 }
@@ -59,13 +59,14 @@ static void add_variants(struct aglm_plan *plan, const struct aglm_options *o)
     for (size_t m = 0; m < o->models.n; m++) {
         for (size_t q = 0; q < o->quantize.n; q++) {
             for (size_t b = 0; b < o->backends.n; b++) {
-                size_t n_isas = has_isa(o->backends.values[b]) ? o->isas.n : 1;
-                for (size_t i = 0; i < n_isas; i++) {
+                size_t n = has_isa(o->backends.values[b]) ? o->isas.n * o->loads.n : 1;
+                for (size_t i = 0; i < n; i++) {
                     plan->variants[plan->n_variants++] =
                         (struct aglm_variant){.model = o->models.values[m],
                                               .quantize = o->quantize.values[q],
                                               .backend = o->backends.values[b],
-                                              .isa = o->isas.values[i],
+                                              .isa = o->isas.values[i / o->loads.n],
+                                              .load = o->loads.values[i % o->loads.n],
                                               .model_index = m};
                 }
             }

@@ -75,6 +75,14 @@ static int check_backend(const char *option, const char *item, struct aglm_err *
     return aglm_err_set(err, -EINVAL, "%s: '%.40s' is no backend: give cpu or null", option, item);
 }
 
+static int check_load(const char *option, const char *item, struct aglm_err *err)
+{
+    if (strcmp(item, "pack") == 0 || strcmp(item, "mmap") == 0) {
+        return 0;
+    }
+    return aglm_err_set(err, -EINVAL, "%s: '%.40s': give pack or mmap", option, item);
+}
+
 static int check_isa(const char *option, const char *item, struct aglm_err *err)
 {
     if (aglm_kernels_is_name(item)) {
@@ -117,6 +125,11 @@ static int set_quantize(struct aglm_options *o, const char *option, const char *
                         struct aglm_err *err)
 {
     return add_strings(&o->quantize, option, v, aglm_requantize_check, err);
+}
+
+static int set_load(struct aglm_options *o, const char *option, const char *v, struct aglm_err *err)
+{
+    return add_strings(&o->loads, option, v, check_load, err);
 }
 
 static int set_backend(struct aglm_options *o, const char *option, const char *v,
@@ -359,6 +372,7 @@ static const struct option options[] = {
     {{"-C", "--cpu-mask"}, KIND_SETTER, .set = set_mask},
     {{"--cpu-strict"}, KIND_LIST, AT(cpu_strict), 0, 1},
     {{"-q", "--quantize"}, KIND_SETTER, .set = set_quantize},
+    {{"--load"}, KIND_SETTER, .set = set_load},
     {{"--backend"}, KIND_SETTER, .set = set_backend},
     {{"--fuse"}, KIND_SETTER, .set = set_fuse},
     {{"--isa"}, KIND_SETTER, .set = set_isa},
@@ -447,13 +461,34 @@ static int check_profile(const struct aglm_options *o, struct aglm_err *err)
     return 0;
 }
 
+static bool holds(const struct aglm_str_list *list, const char *value, bool other)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if ((strcmp(list->values[i], value) == 0) != other) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is re-quantized is no longer what lies in the file. */
+static int check_load_together(const struct aglm_options *o, struct aglm_err *err)
+{
+    if (holds(&o->loads, "mmap", false) && holds(&o->quantize, "none", true)) {
+        return aglm_err_set(err, -EINVAL,
+                            "--load mmap: leaves the weights as they are in the file, and -q makes "
+                            "others of them: give one of the two");
+    }
+    return 0;
+}
+
 static int fill_defaults(struct aglm_options *o, uint32_t default_threads, struct aglm_err *err)
 {
     if (default_string(&o->models, AGLM_OPTIONS_DEFAULT_MODEL) < 0 ||
-        default_string(&o->quantize, "none") < 0 || default_string(&o->backends, "cpu") < 0 ||
-        default_string(&o->isas, "auto") < 0 || default_string(&o->cpu_masks, "0x0") < 0 ||
-        default_string(&o->types_k, "f16") < 0 || default_string(&o->types_v, "f16") < 0 ||
-        default_string(&o->fuse, "all") < 0 ||
+        default_string(&o->quantize, "none") < 0 || default_string(&o->loads, "pack") < 0 ||
+        default_string(&o->backends, "cpu") < 0 || default_string(&o->isas, "auto") < 0 ||
+        default_string(&o->cpu_masks, "0x0") < 0 || default_string(&o->types_k, "f16") < 0 ||
+        default_string(&o->types_v, "f16") < 0 || default_string(&o->fuse, "all") < 0 ||
         default_list(&o->n_prompt, o->n_suite > 0 ? 0 : 512) < 0 ||
         default_list(&o->n_gen, o->n_suite > 0 ? 0 : 128) < 0 || default_list(&o->n_depth, 0) < 0 ||
         default_list(&o->n_threads, default_threads) < 0 || default_list(&o->n_batch, 2048) < 0 ||
@@ -522,6 +557,7 @@ int aglm_options_parse(struct aglm_options *out, int argc, char **argv, uint32_t
     }
     rc = o.help ? 0 : check_suite(&o, err);
     rc = rc == 0 ? check_profile(&o, err) : rc;
+    rc = rc == 0 && !o.help ? check_load_together(&o, err) : rc;
     rc = rc == 0 ? fill_defaults(&o, default_threads, err) : rc;
     if (rc < 0) {
         goto fail;
@@ -537,6 +573,7 @@ void aglm_options_finish(struct aglm_options *o)
 {
     finish_strings(&o->models);
     finish_strings(&o->quantize);
+    finish_strings(&o->loads);
     finish_strings(&o->backends);
     finish_strings(&o->isas);
     finish_strings(&o->cpu_masks);

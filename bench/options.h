@@ -37,7 +37,7 @@ struct aglm_prompt_gen {
 };
 
 struct aglm_options {
-    struct aglm_str_list models, quantize, backends, isas, cpu_masks, types_k, types_v, fuse;
+    struct aglm_str_list models, quantize, loads, backends, isas, cpu_masks, types_k, types_v, fuse;
     struct aglm_u32_list n_prompt, n_gen, n_depth, n_threads, n_batch, n_ubatch, cpu_strict;
     struct aglm_prompt_gen *pg; /* [n_pg] */
     size_t n_pg;

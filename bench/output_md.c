@@ -81,6 +81,11 @@ static void cell_type_k(char *buf, const struct aglm_record *r, const struct agl
     snprintf(buf, CELL_SIZE, "%s", r->type_k);
 }
 
+static void cell_load(char *buf, const struct aglm_record *r, const struct aglm_results *d)
+{
+    snprintf(buf, CELL_SIZE, "%s", r->load);
+}
+
 static void cell_type_v(char *buf, const struct aglm_record *r, const struct aglm_results *d)
 {
     snprintf(buf, CELL_SIZE, "%s", r->type_v);
@@ -160,16 +165,26 @@ struct md_column {
 };
 
 static const struct md_column md_columns[] = {
-    {"model", cell_model, false, NULL},     {"size", cell_size, true, NULL},
-    {"params", cell_params, true, NULL},    {"backend", cell_backend, false, NULL},
-    {"isa", cell_isa, false, NULL},         {"quantize", cell_quantize, false, "none"},
-    {"threads", cell_threads, true, NULL},  {"cpu_mask", cell_mask, false, "0x0"},
-    {"cpu_strict", cell_strict, true, "0"}, {"n_batch", cell_batch, true, "2048"},
-    {"n_ubatch", cell_ubatch, true, "512"}, {"type_k", cell_type_k, true, "f16"},
-    {"type_v", cell_type_v, true, "f16"},   {"fuse", cell_fuse, false, "all"},
-    {"test", cell_test, true, NULL},        {"t/s", cell_speed, true, NULL},
+    {"model", cell_model, false, NULL},
+    {"size", cell_size, true, NULL},
+    {"params", cell_params, true, NULL},
+    {"backend", cell_backend, false, NULL},
+    {"isa", cell_isa, false, NULL},
+    {"quantize", cell_quantize, false, "none"},
+    {"threads", cell_threads, true, NULL},
+    {"cpu_mask", cell_mask, false, "0x0"},
+    {"cpu_strict", cell_strict, true, "0"},
+    {"n_batch", cell_batch, true, "2048"},
+    {"n_ubatch", cell_ubatch, true, "512"},
+    {"type_k", cell_type_k, true, "f16"},
+    {"type_v", cell_type_v, true, "f16"},
+    {"fuse", cell_fuse, false, "all"},
+    {"load", cell_load, false, "pack"},
+    {"test", cell_test, true, NULL},
+    {"t/s", cell_speed, true, NULL},
     {"median", cell_median, true, NULL}, /* its header says what the interval is */
-    {"TTFT ms", cell_ttft, true, NULL},     {"TPOT ms", cell_tpot, true, NULL},
+    {"TTFT ms", cell_ttft, true, NULL},
+    {"TPOT ms", cell_tpot, true, NULL},
     {"of roof", cell_roof, true, "-"}, /* not measured at all: no column */
     {"verdict", cell_verdict, false, NULL},
 };

@@ -24,6 +24,9 @@ void aglm_record_init(struct aglm_record *record)
 {
     const struct aglm_roof_range unknown = {NAN, NAN, NAN};
     *record = (struct aglm_record){.valid = true,
+                                   .load = "pack",
+                                   .pack_ns = NAN,
+                                   .packed_bytes = NAN,
                                    .kv_bytes_per_token = NAN,
                                    .prefill_ops = NAN,
                                    .roof_read = unknown,
@@ -107,6 +110,9 @@ static const struct field fields[] = {
     FIELD(U64, model_n_params),
     FIELD(U64, bytes_per_token),
     FIELD(U64, load_ns),
+    FIELD_OR(TEXT, load, "pack"),
+    FIELD(REAL, pack_ns),
+    FIELD(REAL, packed_bytes),
     FIELD(TEXT, backend),
     FIELD(TEXT, isa),
     FIELD(TEXT, cpu_mask),

@@ -64,8 +64,12 @@ struct aglm_record {
     char model_path[512], model_name[128], model_type[64], arch[32], quantization[16],
         model_digest[33];
     uint64_t model_size, model_n_params, bytes_per_token, load_ns;
+    /* Of load_ns, what repacking the weights for the kernels took, and the bytes of that copy; 0:
+     * there is none. NaN: unknown, in tests from before it was measured. */
+    double pack_ns, packed_bytes;
     /* configuration */
     char backend[16], isa[16], cpu_mask[64], affinity[128], requantize[16];
+    char load[8];              /* where the weights are: "pack" or "mmap" */
     char type_k[8], type_v[8]; /* of the KV cache: "f16", "q8_0", "q4_0" */
     char fuse[40];             /* operators that ran fused: "all", "none", "all-norm", "qkv+rope" */
     uint32_t n_threads, n_batch, n_ubatch, n_prompt, n_gen, n_depth,

@@ -74,6 +74,9 @@ int aglm_runner_start_record(struct runner *r, size_t i, struct aglm_err *err)
     rec->model_n_params = info->n_params;
     rec->bytes_per_token = info->bytes_per_token;
     rec->load_ns = info->load_ns;
+    rec->pack_ns = (double)info->pack_ns;
+    rec->packed_bytes = (double)info->packed_bytes;
+    snprintf(rec->load, sizeof(rec->load), "%s", info->load);
     snprintf(rec->backend, sizeof(rec->backend), "%s", variant->backend);
     snprintf(rec->isa, sizeof(rec->isa), "%s", info->isa);
     snprintf(rec->cpu_mask, sizeof(rec->cpu_mask), "%s", test->cpu_mask);

@@ -79,9 +79,7 @@ static void describe(struct aglm_model *m, const struct aglm_model_options *opti
     for (char *p = info->quantization; *p; p++)
         *p = (char)toupper((unsigned char)*p);
     snprintf(info->load, sizeof(info->load), "%s",
-             !m->backend->pack                 ? "none"
-             : options->load == AGLM_LOAD_MMAP ? "mmap"
-                                               : "pack");
+             options->load == AGLM_LOAD_MMAP ? "mmap" : "pack");
     size_name(size, sizeof(size), info->n_params);
     snprintf(info->description, sizeof(info->description), "%s %s %s", info->arch, size,
              info->quantization);

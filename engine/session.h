@@ -68,7 +68,7 @@ struct aglm_model_info {
     uint64_t load_ns; /* from open() to ready, repacking then included */
     uint64_t pack_ns; /* what repacking took, at open() or in aglm_model_pack(); 0: none yet */
     uint64_t packed_bytes; /* of the packed copy; 0: there is none */
-    char load[8];          /* as opened: "pack", "mmap"; backend null: "none" */
+    char load[8];          /* as opened: "pack", "mmap" */
     uint32_t n_vocab, n_ctx_train, n_layers, n_embd;
     char digest[33]; /* xxh3-128 of the file's metadata and a sample of its data; see model.c */
 };

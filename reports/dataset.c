@@ -191,7 +191,8 @@ static bool same_but_fuse(const struct aglm_row *a, const struct aglm_row *b)
     return x->n_threads == y->n_threads && x->n_batch == y->n_batch && x->n_ubatch == y->n_ubatch &&
            x->cpu_strict == y->cpu_strict && !strcmp(x->cpu_mask, y->cpu_mask) &&
            !strcmp(x->backend, y->backend) && !strcmp(x->isa, y->isa) &&
-           !strcmp(x->type_k, y->type_k) && !strcmp(x->type_v, y->type_v);
+           !strcmp(x->type_k, y->type_k) && !strcmp(x->type_v, y->type_v) &&
+           !strcmp(x->load, y->load);
 }
 
 static bool same_options(const struct aglm_row *a, const struct aglm_row *b)

@@ -78,6 +78,9 @@ void aglm_row_put_test(struct aglm_row_binder *b, const struct aglm_record *rec)
     aglm_row_put_int(b, rec->valid);
     aglm_row_put_text(b, rec->reasons);
     put_roof(b, rec);
+    aglm_row_put_text(b, rec->load);
+    put_real(b, rec->pack_ns);
+    put_real(b, rec->packed_bytes);
 }
 
 void aglm_row_put_conditions(struct aglm_row_binder *b, const struct aglm_conditions *c)
@@ -223,6 +226,9 @@ int aglm_row_take_test(sqlite3_stmt *stmt, struct aglm_record *rec)
     rec->load_ns = take_int(&t);
     take_configuration(&t, rec);
     take_roof(&t, rec);
+    TAKE(&t, rec->load);
+    rec->pack_ns = take_real(&t);
+    rec->packed_bytes = take_real(&t);
     return SQLITE_OK;
 }
 

@@ -20,7 +20,8 @@
     "kv_bytes_per_token, prefill_ops, prefill_kind, "                                           \
     "roof_read_bytes_per_s, roof_read_median_bytes_per_s, roof_read_low_bytes_per_s, "          \
     "roof_int8_ops_per_s, roof_int8_median_ops_per_s, roof_int8_low_ops_per_s, "                \
-    "roof_f32_ops_per_s, roof_f32_median_ops_per_s, roof_f32_low_ops_per_s, roof_when"
+    "roof_f32_ops_per_s, roof_f32_median_ops_per_s, roof_f32_low_ops_per_s, roof_when, "        \
+    "load, pack_ns, packed_bytes"
 
 /* Of one moment's conditions, from the table alias m. */
 #define AGLM_ROW_CONDITION_COLUMNS(m)                                           \

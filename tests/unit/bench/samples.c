@@ -35,6 +35,9 @@ void aglm_samples_record(struct aglm_record *record)
     record->model_n_params = 2500000;
     record->bytes_per_token = 1000000;
     record->load_ns = 18446744073709551615u;
+    SET(load, "mmap");
+    record->pack_ns = 0;
+    record->packed_bytes = NAN;
     SET(backend, "cpu");
     SET(isa, "avx2");
     SET(cpu_mask, "0x0");

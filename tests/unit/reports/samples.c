@@ -74,6 +74,9 @@ void fill_record(struct aglm_record *r, unsigned n)
     r->model_n_params = 1500000000 + n;
     r->bytes_per_token = 800000000 + n;
     r->load_ns = 1000000 + n;
+    SET(r->load, n % 2 ? "mmap" : "pack");
+    r->pack_ns = n % 2 ? 0 : 900000 + n;
+    r->packed_bytes = n % 2 ? 0 : 900000001 + n;
     r->n_threads = 1 + n;
     r->n_batch = 2048 + n;
     r->n_ubatch = 512 + n;
