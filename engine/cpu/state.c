@@ -47,7 +47,7 @@ static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
     size_t used = 0;
     /* Each part of a group may pad the next one's start, which is written later. */
     s->ld_qkv = padded(q + 2 * kv) + AGLM_PANEL_ROWS;
-    s->ld_embd = padded(hp->n_embd);
+    s->ld_embd = padded(hp->n_embd) + AGLM_PANEL_ROWS;
     s->ld_up = padded(2 * (size_t)hp->n_ff) + AGLM_PANEL_ROWS;
     s->ld_vocab = padded(hp->n_vocab);
     s->scratch_bytes = (aglm_matmul_scratch(k_max) + ALIGN - 1) / ALIGN * ALIGN;

@@ -104,12 +104,13 @@ X86_INLINE void tile_starts(int32_t start[TILE][CHUNK / 32], const int16_t *sums
     const __m256i less = _mm256_set1_epi16((short)-code_offset(type));
     X86_UNROLL
     for (unsigned t = 0; t < tokens; t++, sums += ld) {
-        if (n == CHUNK)
-            _mm256_storeu_si256((__m256i *)(void *)start[t],
-                                _mm256_madd_epi16(_mm256_loadu_si256((const void *)sums), less));
-        else
-            for (size_t b = 0; b < n / 32; b++)
-                start[t][b] = -code_offset(type) * (sums[b * 2] + sums[b * 2 + 1]);
+        size_t b = 0;
+        for (; b + 8 <= n / 32; b += 8)
+            _mm256_storeu_si256(
+                (__m256i *)(void *)(start[t] + b),
+                _mm256_madd_epi16(_mm256_loadu_si256((const void *)(sums + b * 2)), less));
+        for (; b < n / 32; b++)
+            start[t][b] = -code_offset(type) * (sums[b * 2] + sums[b * 2 + 1]);
     }
 }
 
@@ -178,7 +179,7 @@ X86_INLINE void matmul_blocks(X86_MATMUL_ARGS, const struct avx512_prefill *pref
 }
 
 #define MATMUL_BLOCKS(NAME, TYPE)                                                                \
-    AVX512_PREFILL(NAME, TYPE, block_unpack, block_tile)                                         \
+    AVX512_PREFILL(NAME, TYPE, CHUNK, block_unpack, block_tile)                                  \
     static void NAME(X86_MATMUL_ARGS)                                                            \
     {                                                                                            \
         matmul_blocks(out, ld_out, w, x, k, n_panels, n_tokens, scratch, &NAME##_prefill, TYPE); \

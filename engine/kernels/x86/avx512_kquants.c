@@ -329,7 +329,7 @@ X86_INLINE void matmul_k(X86_MATMUL_ARGS, const struct avx512_prefill *prefill,
 }
 
 #define MATMUL_K(NAME, TYPE)                                                                \
-    AVX512_PREFILL(NAME, TYPE, k_unpack, k_tile)                                            \
+    AVX512_PREFILL(NAME, TYPE, SUPER, k_unpack, k_tile)                                     \
     static void NAME(X86_MATMUL_ARGS)                                                       \
     {                                                                                       \
         matmul_k(out, ld_out, w, x, k, n_panels, n_tokens, scratch, &NAME##_prefill, TYPE); \

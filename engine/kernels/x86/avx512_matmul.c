@@ -15,8 +15,8 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
         const size_t panels = n_panels - p < PAIR ? n_panels - p : PAIR;
         const avx512_tile_fn *tile = type->tile[panels - 1];
         float *o = out + p * ROWS;
-        for (size_t k0 = 0; k0 < k; k0 += CHUNK) {
-            const size_t n = k - k0 < CHUNK ? k - k0 : CHUNK;
+        for (size_t k0 = 0; k0 < k; k0 += type->columns) {
+            const size_t n = k - k0 < type->columns ? k - k0 : type->columns;
             size_t t = 0;
             for (size_t i = 0; i < panels; i++)
                 type->unpack(&chunk[i], w + (p + i) * stride, k, k0, n);

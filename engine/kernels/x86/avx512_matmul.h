@@ -5,8 +5,9 @@
  * unsigned by signed bytes and adds four products to a 32-bit lane, exactly; codes are unsigned,
  * and what they are too high by (code_offset) is taken off by way of the sums of the activations.
  * One token (decode) reads one panel after another, unpacked on the way. Several (prefill) go
- * through chunks of 256 columns of two panels, unpacked to a byte a code into what the first cache
- * holds, in tiles of six tokens: twelve sums, which share the loads of weights and of activations.
+ * through chunks of 512 columns (K types: 256) of two panels, unpacked to a byte a code into what
+ * the first cache holds, in tiles of six tokens: twelve sums, which share the loads of weights and
+ * of activations.
  */
 #ifndef AGLM_ENGINE_KERNELS_X86_AVX512_MATMUL_H
 #define AGLM_ENGINE_KERNELS_X86_AVX512_MATMUL_H
@@ -16,7 +17,7 @@
 
 #include <string.h>
 
-enum { ROWS = AGLM_PANEL_ROWS, PAIR = 2, TILE = 6, CHUNK = 256 };
+enum { ROWS = AGLM_PANEL_ROWS, PAIR = 2, TILE = 6, CHUNK = 512, SUPER = 256 };
 
 static inline __m512i load(const void *p)
 {
@@ -128,11 +129,11 @@ X86_INLINE struct codes read_codes(const uint8_t *values, const uint8_t *high, _
 
 /* ---- prefill ---- */
 
-/* Up to 256 columns of a panel, unpacked. */
+/* Some columns of a panel, unpacked. */
 struct avx512_chunk {
     _Alignas(64) uint8_t bytes[CHUNK * ROWS]; /* [CHUNK / 4][64] */
-    int32_t scale[CHUNK / 16][ROWS];          /* K types: a run's */
-    int16_t less[CHUNK / 32][ROWS][2];        /* K types: mins, which meet the activations' sums */
+    int32_t scale[SUPER / 16][ROWS];          /* K types: a run's */
+    int16_t less[SUPER / 32][ROWS][2];        /* K types: mins, which meet the activations' sums */
     int32_t start[ROWS];                      /* K types without mins: -128 * sum of the weights */
     float d[CHUNK / 32][ROWS], m[CHUNK / 32][ROWS];
 };
@@ -148,6 +149,7 @@ typedef void (*avx512_tile_fn)(AVX512_TILE_ARGS);
  * the product of one or two chunks (of neighbouring panels) to out for tokens t0 …; the first
  * columns start from 0. */
 struct avx512_prefill {
+    size_t columns; /* of a chunk: CHUNK, of K types SUPER */
     void (*unpack)(AVX512_UNPACK_ARGS);
     avx512_tile_fn tile[PAIR][3]; /* [panels - 1]: six tokens, two, one */
 };
@@ -160,7 +162,7 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
     {                                                              \
         FN(out, ld_out, c, x, k, k0, n, t0, TYPE, PANELS, TOKENS); \
     }
-#define AVX512_PREFILL(NAME, TYPE, UNPACK, FN)            \
+#define AVX512_PREFILL(NAME, TYPE, COLUMNS, UNPACK, FN)   \
     static void NAME##_unpack(AVX512_UNPACK_ARGS)         \
     {                                                     \
         UNPACK(c, w, k, k0, n, TYPE);                     \
@@ -172,6 +174,7 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
     AVX512_TILE(FN, NAME##_2x2, TYPE, PAIR, 2)            \
     AVX512_TILE(FN, NAME##_2x1, TYPE, PAIR, 1)            \
     static const struct avx512_prefill NAME##_prefill = { \
+        COLUMNS,                                          \
         NAME##_unpack,                                    \
         {{NAME##_1x6, NAME##_1x2, NAME##_1x1}, {NAME##_2x6, NAME##_2x2, NAME##_2x1}}};
 
