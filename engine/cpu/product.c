@@ -248,22 +248,53 @@ static void gate_up_apart(const struct aglm_cpu_run *r, const struct aglm_cpu_la
     prepare_all(r, l);
 }
 
-void aglm_cpu_gate_up(const struct aglm_cpu_run *r, const struct aglm_cpu_layer *l)
+/* Few tokens, bound by reading weights: one walk undisturbed, then the activation in pieces, so
+ * that a single token's row is everybody's work. */
+static void gate_up_few(const struct aglm_cpu_run *r, const struct aglm_cpu_layer *l)
+{
+    enum { PIECE = 256 };
+    struct aglm_cpu_state *s = r->s;
+    const size_t ff = s->model->hp.n_ff, pieces = (ff + PIECE - 1) / PIECE;
+    const bool at_once = aglm_cpu_prepares_columns(r, &l->down) != 0;
+    aglm_cpu_matmul(r, &l->up, s->normed, s->n, s->up, s->ld_up, AGLM_OP_GATEUP);
+    for (size_t i; (i = aglm_pool_next(s->pool)) < s->n * pieces;) {
+        const size_t t = i / pieces, from = i % pieces * PIECE;
+        const size_t n = ff - from < PIECE ? ff - from : PIECE;
+        activate(r, t, from, n);
+        if (at_once)
+            aglm_cpu_prepare_columns(r, &l->down, s->hidden, t, from, n);
+    }
+    aglm_cpu_done(r, AGLM_OP_ACTIVATION);
+    if (!at_once)
+        prepare_all(r, l);
+}
+
+/* The next panels of gate, and of up, for whoever is free: as many as elsewhere in all, once the
+ * end is near, lest somebody be left with twice the work of the others. 0: none are left. */
+static size_t next_pair(const struct aglm_cpu_run *r, size_t n_panels, size_t *first)
+{
+    enum { HALF = CHUNK / 2, LAST = 4 /* whole chunks a thread */ };
+    const size_t last = (size_t)LAST * CHUNK * r->n_threads, c = aglm_pool_next(r->s->pool);
+    const size_t whole = n_panels > last ? (n_panels - last) / CHUNK : 0;
+    const size_t n = c < whole ? CHUNK : HALF;
+    *first = c < whole ? c * CHUNK : whole * CHUNK + (c - whole) * HALF;
+    if (*first >= n_panels)
+        return 0;
+    return n_panels - *first < n ? n_panels - *first : n;
+}
+
+/* Many tokens, bound by arithmetic: each piece of gate and up is activated while it is in a cache.
+ */
+static void gate_up_many(const struct aglm_cpu_run *r, const struct aglm_cpu_layer *l)
 {
     struct aglm_cpu_state *s = r->s;
     const size_t ff = s->model->hp.n_ff, pieces = aglm_cpu_prepares_columns(r, &l->down);
-    const bool at_once = pieces != 0 && CHUNK * ROWS % pieces == 0;
+    const bool at_once = pieces != 0 && CHUNK / 2 * ROWS % pieces == 0;
     struct span gate[3], up[3]; /* one each: whole panels */
-    count_activation(r);
-    if (!aglm_cpu_fused(r, AGLM_FUSE_GATEUP) || ff % ROWS != 0) {
-        gate_up_apart(r, l);
-        return;
-    }
     count(r, &l->up, s->n, AGLM_OP_GATEUP);
     find_spans(s, &l->up, 0, ff, gate);
     find_spans(s, &l->up, ff, ff, up);
-    for (size_t p; (p = aglm_pool_next(s->pool) * CHUNK) < gate->n;) {
-        const size_t panels = gate->n - p < CHUNK ? gate->n - p : CHUNK;
+    for (size_t p, panels; (panels = next_pair(r, gate->n, &p)) > 0;) {
         multiply(r, gate, p, panels, s->normed, s->n, s->up, s->ld_up);
         multiply(r, up, p, panels, s->normed, s->n, s->up, s->ld_up);
         aglm_cpu_mark(r, AGLM_OP_GATEUP);
@@ -277,4 +308,16 @@ void aglm_cpu_gate_up(const struct aglm_cpu_run *r, const struct aglm_cpu_layer 
     aglm_cpu_done(r, AGLM_OP_GATEUP);
     if (!at_once)
         prepare_all(r, l);
+}
+
+void aglm_cpu_gate_up(const struct aglm_cpu_run *r, const struct aglm_cpu_layer *l)
+{
+    enum { FEW = 8 };
+    count_activation(r);
+    if (!aglm_cpu_fused(r, AGLM_FUSE_GATEUP))
+        gate_up_apart(r, l);
+    else if (r->s->n <= FEW || r->s->model->hp.n_ff % ROWS != 0)
+        gate_up_few(r, l);
+    else
+        gate_up_many(r, l);
 }
