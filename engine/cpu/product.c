@@ -12,6 +12,7 @@
 #include "engine/kernels/pack.h"
 
 enum { CHUNK = AGLM_CPU_CHUNK, ROWS = AGLM_PANEL_ROWS };
+_Static_assert(CHUNK *ROWS == AGLM_PIECE_COLUMNS, "a piece is what a chunk computes");
 
 /* ---- activations ---- */
 
@@ -54,7 +55,7 @@ void aglm_cpu_prepare_columns(const struct aglm_cpu_run *r, const struct aglm_ma
     for (unsigned i = 0; i < AGLM_ACTS_INT8; i++)
         if (g->acts >> i & 1)
             r->k->quantize(a[i].q + at, a[i].scale + token * (k / 32) + from / 32,
-                           a[i].sum + token * (k / 16) + from / 16, in + at, n, BLOCK[i]);
+                           a[i].sum + token * (k / 16) + from / 16, in, n, BLOCK[i]);
 }
 
 size_t aglm_cpu_prepares_columns(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g)
@@ -68,7 +69,7 @@ void aglm_cpu_prepare(const struct aglm_cpu_run *r, const struct aglm_matrix_gro
                       size_t token)
 {
     const size_t k = g->part[0].k;
-    aglm_cpu_prepare_columns(r, g, in, token, 0, k);
+    aglm_cpu_prepare_columns(r, g, in + token * k, token, 0, k);
     if (r->s->observe)
         observe(r, g, in + token * k);
     if (g->acts >> AGLM_ACTS_INT8 & 1)
@@ -91,9 +92,8 @@ static void multiply(const struct aglm_cpu_run *r, const struct span *a, size_t 
     const struct aglm_matrix *m = a->m;
     const struct aglm_acts acts = {in, a->acts->q, a->acts->scale, a->acts->sum};
     uint8_t *room = s->panels ? s->panels + r->ith * s->panels_bytes : NULL;
-    r->k->matmul[m->type](out + a->column + at * ROWS, ld,
-                          aglm_cpu_panels(s->w, m, a->first + at, panels, room), &acts, m->k,
-                          panels, n, s->scratch + r->ith * s->scratch_bytes);
+    r->k->matmul[m->type](out, ld, aglm_cpu_panels(s->w, m, a->first + at, panels, room), &acts,
+                          m->k, panels, n, s->scratch + r->ith * s->scratch_bytes);
 }
 
 static struct span span_of(const struct aglm_cpu_state *s, const struct aglm_matrix_group *g,
@@ -121,7 +121,8 @@ static void walk(const struct aglm_cpu_run *r, const struct span *spans, unsigne
         while (c >= before + chunks(&spans[i]))
             before += chunks(&spans[i++]);
         const size_t at = (c - before) * CHUNK, left = spans[i].n - at;
-        multiply(r, &spans[i], at, left < CHUNK ? left : CHUNK, in, n, out, ld);
+        multiply(r, &spans[i], at, left < CHUNK ? left : CHUNK, in, n,
+                 out + spans[i].column + at * ROWS, ld);
     }
 }
 
@@ -211,17 +212,23 @@ void aglm_cpu_matmul_apart(const struct aglm_cpu_run *r, const struct aglm_matri
 
 /* ---- gate, up, activation ---- */
 
-/* hidden = f(gate) * up, columns from … from + n - 1 of a token. */
-static void activate(const struct aglm_cpu_run *r, size_t token, size_t from, size_t n)
+/* hidden = f(gate) * up, all [n]. */
+static void activate(const struct aglm_cpu_run *r, float *hidden, const float *gate,
+                     const float *up, size_t n)
+{
+    if (r->s->model->hp.arch->activation == AGLM_GELU)
+        r->k->gelu_mul(hidden, gate, up, n);
+    else
+        r->k->silu_mul(hidden, gate, up, n);
+}
+
+/* The same of columns from … from + n - 1 of a token, from s->up to s->hidden. */
+static void activate_columns(const struct aglm_cpu_run *r, size_t token, size_t from, size_t n)
 {
     struct aglm_cpu_state *s = r->s;
     const size_t ff = s->model->hp.n_ff;
     const float *gate = s->up + token * s->ld_up + from;
-    float *hidden = s->hidden + token * ff + from;
-    if (s->model->hp.arch->activation == AGLM_GELU)
-        r->k->gelu_mul(hidden, gate, gate + ff, n);
-    else
-        r->k->silu_mul(hidden, gate, gate + ff, n);
+    activate(r, s->hidden + token * ff + from, gate, gate + ff, n);
 }
 
 static void count_activation(const struct aglm_cpu_run *r)
@@ -247,39 +254,97 @@ static void gate_up_apart(const struct aglm_cpu_run *r, const struct aglm_cpu_la
     const size_t ff = s->model->hp.n_ff, rows[] = {ff, ff};
     aglm_cpu_matmul_apart(r, &l->up, s->normed, s->n, s->up, s->ld_up, rows, 2, AGLM_OP_GATEUP);
     for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, s->n, &t, AGLM_OP_ACTIVATION);)
-        activate(r, t, 0, ff);
+        activate_columns(r, t, 0, ff);
     prepare_all(r, l);
+}
+
+/* Few tokens, bound by reading weights: one walk undisturbed, then the activation in pieces, so
+ * that a single token's row is everybody's work. */
+static void gate_up_few(const struct aglm_cpu_run *r, const struct aglm_cpu_layer *l)
+{
+    enum { PIECE = 256 };
+    struct aglm_cpu_state *s = r->s;
+    const size_t ff = s->model->hp.n_ff, pieces = (ff + PIECE - 1) / PIECE;
+    const bool at_once = aglm_cpu_prepares_columns(r, &l->down) != 0;
+    aglm_cpu_matmul(r, &l->up, s->normed, s->n, s->up, s->ld_up, AGLM_OP_GATEUP);
+    aglm_cpu_wait(r);
+    for (size_t i; (i = aglm_pool_next(s->pool)) < s->n * pieces;) {
+        const size_t t = i / pieces, from = i % pieces * PIECE;
+        const size_t n = ff - from < PIECE ? ff - from : PIECE;
+        activate_columns(r, t, from, n);
+        if (at_once)
+            aglm_cpu_prepare_columns(r, &l->down, s->hidden + t * ff + from, t, from, n);
+    }
+    if (at_once)
+        aglm_cpu_done(r, AGLM_OP_ACTIVATION);
+    else
+        prepare_all(r, l);
+}
+
+/* The next panels of gate, and of up, for whoever is free: as many as elsewhere in all, once the
+ * end is near, lest somebody be left with twice the work of the others. 0: none are left. */
+static size_t next_pair(const struct aglm_cpu_run *r, size_t n_panels, size_t *first)
+{
+    enum { HALF = CHUNK / 2, LAST = 4 /* whole chunks a thread */ };
+    const size_t last = (size_t)LAST * CHUNK * r->n_threads, c = aglm_pool_next(r->s->pool);
+    const size_t whole = n_panels > last ? (n_panels - last) / CHUNK : 0;
+    const size_t n = c < whole ? CHUNK : HALF;
+    *first = c < whole ? c * CHUNK : whole * CHUNK + (c - whole) * HALF;
+    if (*first >= n_panels)
+        return 0;
+    return n_panels - *first < n ? n_panels - *first : n;
+}
+
+/* A piece of gate and of up of all tokens to activations; floats only where somebody wants them. */
+static void activate_piece(const struct aglm_cpu_run *r, const struct aglm_cpu_layer *l,
+                           const float *gate, const float *up, size_t from, size_t n)
+{
+    enum { WIDTH = AGLM_PIECE_COLUMNS };
+    struct aglm_cpu_state *s = r->s;
+    const size_t pieces = aglm_cpu_prepares_columns(r, &l->down);
+    const bool at_once = pieces != 0 && WIDTH / 2 % pieces == 0;
+    float row[WIDTH];
+    for (size_t t = 0; t < s->n; t++) {
+        const bool keep = !at_once || l->down.acts == 0;
+        float *hidden = keep ? s->hidden + t * s->model->hp.n_ff + from : row;
+        activate(r, hidden, gate + t * WIDTH, up + t * WIDTH, n);
+        if (at_once)
+            aglm_cpu_prepare_columns(r, &l->down, hidden, t, from, n);
+    }
+}
+
+/* Many tokens, bound by arithmetic: pieces of gate and up lie side by side in a cache, and never
+ * become whole rows. */
+static void gate_up_many(const struct aglm_cpu_run *r, const struct aglm_cpu_layer *l)
+{
+    enum { WIDTH = AGLM_PIECE_COLUMNS };
+    struct aglm_cpu_state *s = r->s;
+    const size_t ff = s->model->hp.n_ff, pieces = aglm_cpu_prepares_columns(r, &l->down);
+    float *gate_out = s->pieces + r->ith * 2 * s->n_ubatch * WIDTH;
+    float *up_out = gate_out + s->n_ubatch * WIDTH;
+    struct span gate[3], up[3]; /* one each: whole panels */
+    count(r, &l->up, s->n, AGLM_OP_GATEUP);
+    find_spans(s, &l->up, 0, ff, gate);
+    find_spans(s, &l->up, ff, ff, up);
+    for (size_t p, panels; (panels = next_pair(r, gate->n, &p)) > 0;) {
+        multiply(r, gate, p, panels, s->normed, s->n, gate_out, WIDTH);
+        multiply(r, up, p, panels, s->normed, s->n, up_out, WIDTH);
+        aglm_cpu_mark(r, AGLM_OP_GATEUP);
+        activate_piece(r, l, gate_out, up_out, p * ROWS, panels * ROWS);
+        aglm_cpu_mark(r, AGLM_OP_ACTIVATION);
+    }
+    aglm_cpu_done(r, AGLM_OP_GATEUP);
+    if (pieces == 0 || WIDTH / 2 % pieces != 0)
+        prepare_all(r, l);
 }
 
 void aglm_cpu_gate_up(const struct aglm_cpu_run *r, const struct aglm_cpu_layer *l)
 {
-    struct aglm_cpu_state *s = r->s;
-    const size_t ff = s->model->hp.n_ff, pieces = aglm_cpu_prepares_columns(r, &l->down);
-    const bool at_once = pieces != 0 && CHUNK * ROWS % pieces == 0;
-    struct span gate[3], up[3]; /* one each: whole panels */
     count_activation(r);
-    if (!aglm_cpu_fused(r, AGLM_FUSE_GATEUP) || ff % ROWS != 0) {
+    if (!aglm_cpu_fused(r, AGLM_FUSE_GATEUP))
         gate_up_apart(r, l);
-        return;
-    }
-    count(r, &l->up, s->n, AGLM_OP_GATEUP);
-    find_spans(s, &l->up, 0, ff, gate);
-    find_spans(s, &l->up, ff, ff, up);
-    for (size_t c; (c = aglm_pool_take(s->pool, r->ith, chunks(gate))) < chunks(gate);) {
-        const size_t p = c * CHUNK;
-        const size_t panels = gate->n - p < CHUNK ? gate->n - p : CHUNK;
-        multiply(r, gate, p, panels, s->normed, s->n, s->up, s->ld_up);
-        multiply(r, up, p, panels, s->normed, s->n, s->up, s->ld_up);
-        aglm_cpu_mark(r, AGLM_OP_GATEUP);
-        for (size_t t = 0; t < s->n; t++) {
-            activate(r, t, p * ROWS, panels * ROWS);
-            if (at_once)
-                aglm_cpu_prepare_columns(r, &l->down, s->hidden, t, p * ROWS, panels * ROWS);
-        }
-        aglm_cpu_mark(r, AGLM_OP_ACTIVATION);
-    }
-    if (at_once)
-        aglm_cpu_done(r, AGLM_OP_GATEUP);
+    else if (r->s->n <= AGLM_FEW_TOKENS || !r->s->pieces)
+        gate_up_few(r, l);
     else
-        prepare_all(r, l);
+        gate_up_many(r, l);
 }

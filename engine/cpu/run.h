@@ -96,7 +96,7 @@ static inline void aglm_cpu_add_bias(const struct aglm_cpu_run *r,
  * row is rounded in place. This and the next are the only places where they are made. */
 void aglm_cpu_prepare(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g, float *in,
                       size_t token);
-/* The same for columns from … from + n - 1, whole blocks of the group's types. Only where
+/* The same for columns from … from + n - 1, in: [n], whole blocks of the group's types. Only where
  * aglm_cpu_prepares_columns(). */
 void aglm_cpu_prepare_columns(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g,
                               const float *in, size_t token, size_t from, size_t n);

@@ -62,7 +62,11 @@ static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
     s->qkv = take(s, &used, n * s->ld_qkv, sizeof(float));
     s->att = take(s, &used, n * q, sizeof(float));
     s->proj = take(s, &used, n * s->ld_embd, sizeof(float));
-    s->up = take(s, &used, n * s->ld_up, sizeof(float));
+    const bool pieces = !(s->unfused & AGLM_FUSE_GATEUP) && hp->n_ff % AGLM_PANEL_ROWS == 0;
+    if (pieces)
+        s->pieces = take(s, &used, threads * 2 * n, AGLM_PIECE_COLUMNS * sizeof(float));
+    const size_t whole = pieces && n > AGLM_FEW_TOKENS ? AGLM_FEW_TOKENS : n;
+    s->up = take(s, &used, whole * s->ld_up, sizeof(float));
     s->hidden = take(s, &used, n * hp->n_ff, sizeof(float));
     s->logits = take(s, &used, AGLM_LOGIT_ROWS * s->ld_vocab, sizeof(float));
     const size_t rows = n > AGLM_LOGIT_ROWS ? n : AGLM_LOGIT_ROWS;

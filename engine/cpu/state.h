@@ -12,6 +12,9 @@
 
 /* Logit rows computed at a time when every position's are wanted. */
 #define AGLM_LOGIT_ROWS 16
+/* Where gate and up are fused: columns of a piece, and the most tokens that keep whole rows. */
+#define AGLM_PIECE_COLUMNS 64
+#define AGLM_FEW_TOKENS 8
 
 /* Activations in 8 bit, with one of the two sizes of block. NULL where no matrix takes them. */
 struct aglm_cpu_acts {
@@ -39,7 +42,8 @@ struct aglm_cpu_state {
     float *qkv;    /* [n_ubatch, ld_qkv] queries, keys, values of each token */
     float *att;    /* [n_ubatch, n_heads * head_dim] */
     float *proj;   /* [n_ubatch, ld_embd] what a block adds to x */
-    float *up;     /* [n_ubatch, ld_up] gate, then up */
+    float *up;     /* [n_ubatch, ld_up] gate, then up; with pieces at most AGLM_FEW_TOKENS rows */
+    float *pieces; /* [threads, 2, n_ubatch, AGLM_PIECE_COLUMNS] of gate and up; NULL: none */
     float *hidden; /* [n_ubatch, n_ff] */
     float *logits; /* [AGLM_LOGIT_ROWS, ld_vocab] */
     size_t ld_qkv, ld_embd, ld_up, ld_vocab;

@@ -209,9 +209,9 @@ END_TEST
 
 /* ---- fused or not ---- */
 
-/* Seven tokens at once, then the others one by one: [MATRIX_TOKENS - 6, MATRIX_VOCAB]. What the
+/* Ten tokens at once, then the others one by one: [MATRIX_TOKENS - 9, MATRIX_VOCAB]. What the
  * operators did, if profile is given. */
-enum { TOGETHER = 7, LOGITS = (MATRIX_TOKENS - TOGETHER + 1) * MATRIX_VOCAB };
+enum { TOGETHER = 10, LOGITS = (MATRIX_TOKENS - TOGETHER + 1) * MATRIX_VOCAB };
 
 static void run_unfused(const struct matrix_case *c, struct aglm_model *model, uint32_t unfused,
                         unsigned n_threads, float *logits, struct aglm_op_profile *profile)
