@@ -64,6 +64,7 @@ class Run(Case):
         self.assertTrue(0 < rows[0]["pack_ns"] <= rows[0]["load_ns"])
         self.assertEqual((rows[1]["packed_bytes"], rows[1]["pack_ns"]), (0, 0))
         self.assertRegex(err, r"loaded \S+ in [\d.]+ s: packed [\d.]+ GB in [\d.]+ s\n")
+        self.assertRegex(err, r"loaded \S+ in [\d.]+ s: weights stay in the file\n")
         self.assertEqual(err.count("loaded "), 2)
         db = sqlite3.connect(self.path("x.db"))
         self.assertEqual(db.execute("SELECT load, packed_bytes FROM test ORDER BY id").fetchall(),
