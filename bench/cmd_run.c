@@ -359,6 +359,8 @@ static void note_loading(struct run *run)
             if (r->packed_bytes > 0) {
                 snprintf(msg + n, sizeof(msg) - n, ": packed %.2f GB in %.2f s",
                          r->packed_bytes / 1e9, r->pack_ns / 1e9);
+            } else if (strcmp(r->load, "mmap") == 0) {
+                snprintf(msg + n, sizeof(msg) - n, ": weights stay in the file");
             }
             note(run, msg);
         }

@@ -56,6 +56,25 @@ class Run(Case):
         self.assertEqual([r["quantization"] for r in rows], ["F32", "Q8_0"])
         self.assertGreater(rows[0]["model_size"], rows[1]["model_size"])
 
+    def test_loading(self):
+        model = ("-m", Q4, "-p", "8", "-n", "0", "-r", "1", "-t", "1", "--roof", "off")
+        rows, err = self.rows(*model, "--load", "pack,mmap", "--db", "x.db")
+        self.assertEqual([r["load"] for r in rows], ["pack", "mmap"])
+        self.assertGreater(rows[0]["packed_bytes"], 0)
+        self.assertTrue(0 < rows[0]["pack_ns"] <= rows[0]["load_ns"])
+        self.assertEqual((rows[1]["packed_bytes"], rows[1]["pack_ns"]), (0, 0))
+        self.assertRegex(err, r"loaded \S+ in [\d.]+ s: packed [\d.]+ GB in [\d.]+ s\n")
+        self.assertRegex(err, r"loaded \S+ in [\d.]+ s: weights stay in the file\n")
+        self.assertEqual(err.count("loaded "), 2)
+        db = sqlite3.connect(self.path("x.db"))
+        self.assertEqual(db.execute("SELECT load, packed_bytes FROM test ORDER BY id").fetchall(),
+                         [("pack", rows[0]["packed_bytes"]), ("mmap", 0)])
+        db.close()
+        self.assertIn("| load ", self.run_it(*model, "--load", "mmap")[0])
+        self.assertNotIn("| load ", self.run_it(*model)[0])
+        for args in (("--load", "lazy"), ("--load", "mmap", "-q", "none,q8_0")):
+            self.assertIn("--load", self.run_it(*model, *args, code=2)[1])
+
     def test_cache_types(self):
         model = os.path.join(os.path.dirname(F32), "llama-q4_0.gguf")
         rows, _ = self.rows("-m", model, "-p", "8", "-n", "0", "-r", "1", "-ctk", "f16,q8_0", "-ctv", "q4_0,f16")

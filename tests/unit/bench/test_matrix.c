@@ -87,6 +87,24 @@ START_TEST(cache_types_apart)
 }
 END_TEST
 
+START_TEST(loads_are_variants)
+{
+    struct aglm_options o = options("--backend cpu,null --isa c,avx2 --load pack,mmap -n 0");
+    struct aglm_plan plan;
+    static const char *const expected[][2] = {
+        {"c", "pack"}, {"c", "mmap"}, {"avx2", "pack"}, {"avx2", "mmap"}, {"c", "pack"}};
+    ck_assert_int_eq(aglm_plan_create(&plan, &o, NULL), 0);
+    ck_assert_uint_eq(plan.n_variants, 5);
+    ck_assert_uint_eq(plan.n_tests, 5);
+    for (size_t i = 0; i < plan.n_variants; i++) {
+        ck_assert_str_eq(plan.variants[i].isa, expected[i][0]);
+        ck_assert_str_eq(plan.variants[i].load, expected[i][1]);
+    }
+    aglm_plan_finish(&plan);
+    aglm_options_finish(&o);
+}
+END_TEST
+
 START_TEST(null_has_no_instruction_set)
 {
     struct aglm_options o = options("--backend null,cpu --isa c,avx2 -n 0");
@@ -209,6 +227,7 @@ Suite *aglm_suite_matrix(void)
     tcase_add_test(tc, the_default_plan);
     tcase_add_test(tc, every_combination_once);
     tcase_add_test(tc, cache_types_apart);
+    tcase_add_test(tc, loads_are_variants);
     tcase_add_test(tc, null_has_no_instruction_set);
     tcase_add_test(tc, limits);
     tcase_add_test(tc, counts_do_not_wrap);
