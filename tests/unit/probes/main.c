@@ -7,6 +7,7 @@ int main(void)
 {
     SRunner *runner = srunner_create(fsroot_suite());
     srunner_add_suite(runner, cpus_suite());
+    srunner_add_suite(runner, kinds_suite());
     srunner_add_suite(runner, cgroup_suite());
     srunner_add_suite(runner, profile_suite());
     srunner_add_suite(runner, conditions_suite());
