@@ -110,7 +110,7 @@ static int read_index(struct aglm_caches *caches, const struct aglm_fsroot *fs, 
 void aglm_caches_read(struct aglm_caches *out, const struct aglm_fsroot *fs,
                       const struct aglm_cpus *cpus)
 {
-    aglm_caches_init(out, -ENOENT);
+    aglm_caches_init(out, cpus->code ? cpus->code : -ENOENT);
     bool any = false;
     for (size_t i = 0; i < cpus->n; i++) {
         for (size_t index = 0; cpus->v[i].online && index < INDEX_MAX; index++) {

@@ -265,10 +265,12 @@ int64_t aglm_cpus_packages(const struct aglm_cpus *cpus, int *code)
         count += !seen;
     }
     /* Phones' kernels call each cluster, or each core, a package; nobody sells such a thing. */
+    if (count == 0)
+        return -1;
     *code = 0;
     if (arm && ((mixed && count > 1) || (count > 2 && count == (int64_t)aglm_cpus_online(cpus))))
         return -1;
-    return count ? count : -1;
+    return count;
 }
 
 bool aglm_cpus_flag(const char *flags, const char *name)
