@@ -1,8 +1,8 @@
 /* The operating system and the device's name.
  *
- * Input: <root>/etc/os-release or Android's build.prop files, what getprop printed when a tree was
- * captured (commands/getprop), /proc/sys/kernel, the device tree, DMI. The host's own name is left
- * out on purpose: it tells about people, not about speed. */
+ * Input: <root>/etc/os-release or Android's build.prop files, what getprop and uname printed when a
+ * tree was captured (commands/), /proc/sys/kernel, the device tree, DMI. The host's own name is
+ * left out on purpose: it tells about people, not about speed. */
 #include "probes/probe.h"
 
 #include <errno.h>
@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+
+#define UNAME "/commands/uname_-m"
 
 enum { PROPS_MAX = 256 * 1024, PROPS_FILES = 4 };
 
@@ -175,6 +177,8 @@ static void add_kernel(struct aglm_facts *facts, const struct aglm_fsroot *fs)
         aglm_facts_text(facts, "os.arch", "Architecture", "uname", "%s", name.machine);
     else if ((rc = aglm_fsroot_text(fs, text, sizeof(text), "%s", source)) == 0)
         aglm_facts_text(facts, "os.arch", "Architecture", source, "%s", text);
+    else if (!fs->live && aglm_fsroot_text(fs, text, sizeof(text), UNAME) == 0)
+        aglm_facts_text(facts, "os.arch", "Architecture", "uname", "%s", text);
     else
         aglm_facts_unknown(facts, "os.arch", "Architecture", source, "%s", aglm_fsroot_reason(rc));
     aglm_facts_identity(facts);

@@ -93,18 +93,21 @@ START_TEST(pixel_8)
     is_text("device.model", "Pixel 8");
     is_text("device.platform", "zuma");
     is_text("device.abis", "arm64-v8a");
-    is_text("os.name", "Android");
+    is_text("os.name", "Android 14");
+    is_text("os.arch", "aarch64");
     is_text("cpu.brand", "4x Cortex-A510 + 4x Cortex-A715 + 1x Cortex-X3");
     is_text("cpu.vendor", "Arm");
     is_number("cpu.present", 9, "count");
-    is_text("cpu.cluster0.cores", "4x Cortex-A510, CPU 0-3");
+    is_text("cpu.cluster0.cores", "4x Cortex-A510 r1p1, CPU 0-3");
     is_number("cpu.cluster0.frequency_max", 1704000, "kHz");
-    is_text("cpu.cluster1.cores", "4x Cortex-A715, CPU 4-7");
+    is_text("cpu.cluster1.cores", "4x Cortex-A715 r1p0, CPU 4-7");
     is_number("cpu.cluster1.frequency_max", 2367000, "kHz");
-    is_text("cpu.cluster2.cores", "1x Cortex-X3, CPU 8");
+    is_text("cpu.cluster2.cores", "1x Cortex-X3 r1p0, CPU 8");
     is_number("cpu.cluster2.frequency_max", 2914000, "kHz");
-    is_unknown("cpu.cluster2.frequency", "not there");
-    is_unknown("memory.total", "not there");
+    is_number("cpu.cluster2.frequency", 500000, "kHz");
+    is_text("cpu.cluster2.governor", "sched_pixel");
+    is_unknown("topology.packages", "this kernel calls clusters packages");
+    is_unknown("thermal.hottest", "denied");
     ck_assert_ptr_null(aglm_profile_find(profile, "cpu.family"));
     ck_assert_ptr_null(aglm_profile_find(profile, "cpu.cluster3.cores"));
 }
@@ -330,8 +333,12 @@ static char *text_form(void)
     return text;
 }
 
-static const char *const roots[] = {NULL, AGLM_FIXTURES "/kvm-epyc", AGLM_FIXTURES "/pixel-8",
-                                    AGLM_FIXTURES "/nothing", AGLM_FIXTURES "/garbage"};
+static const char *const roots[] = {NULL,
+                                    AGLM_FIXTURES "/kvm-epyc",
+                                    AGLM_FIXTURES "/pixel-8",
+                                    AGLM_FIXTURES "/nothing",
+                                    AGLM_FIXTURES "/garbage",
+                                    AGLM_FIXTURES "/laptop-i7-1360p"};
 
 static void check_width(const char *text)
 {
