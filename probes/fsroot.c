@@ -406,7 +406,7 @@ int aglm_fsroot_list(const struct aglm_fsroot *fs, const char *path, const char 
     }
     rc = 0;
     for (struct dirent *e; rc == 0 && (e = readdir(dir));) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+        if (e->d_name[0] == '.') /* neither /proc nor /sys has any; a captured empty folder does */
             continue;
         if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
             rc = append(&names, &cap, e->d_name);

@@ -61,7 +61,7 @@ struct aglm_fsroot_names {
 /* The most names that a listing keeps. */
 #define AGLM_FSROOT_NAMES_MAX 4096
 
-/* The names in a folder that start with prefix, "." and ".." left out. -EFBIG above
+/* The names in a folder that start with prefix, those with a dot in front left out. -EFBIG above
  * AGLM_FSROOT_NAMES_MAX. */
 int aglm_fsroot_list(const struct aglm_fsroot *fs, const char *path, const char *prefix,
                      struct aglm_fsroot_names *out);
