@@ -65,11 +65,22 @@ static const char *difference(const char *got, const char *want, size_t *n)
     return line;
 }
 
+/* For a phone's terminal: no line has more than 80 columns. */
+static void check_width(const char *name, const char *text)
+{
+    size_t columns = 0;
+    for (; *text; text++) {
+        columns = *text == '\n' ? 0 : columns + ((*text & 0xc0) != 0x80);
+        ck_assert_msg(columns <= 80, "%s: a line of more than 80 columns", name);
+    }
+}
+
 START_TEST(device)
 {
     const char *name = devices[_i]->d_name;
     char *got = profile_of(name), *want = read_file(name, "profile.txt");
     char *readme = read_file(name, "README.md");
+    check_width(name, got);
     if (getenv("AGLM_FIXTURES_WRITE")) {
         char path[512];
         snprintf(path, sizeof(path), AGLM_FIXTURES "/%s/profile.txt", name);
