@@ -7,8 +7,10 @@ int main(void)
 {
     SRunner *runner = srunner_create(fsroot_suite());
     srunner_add_suite(runner, cpus_suite());
+    srunner_add_suite(runner, kinds_suite());
     srunner_add_suite(runner, cgroup_suite());
     srunner_add_suite(runner, profile_suite());
+    srunner_add_suite(runner, devices_suite());
     srunner_add_suite(runner, conditions_suite());
     srunner_add_suite(runner, placement_suite());
     srunner_run_all(runner, CK_ENV);
