@@ -33,7 +33,7 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
 /* ---- F32, F16, BF16: weights widened to float, one fused multiply-add a column ---- */
 
 enum float_kind { KIND_F32, KIND_F16, KIND_BF16 };
-enum { STREAMS = 4, FLOAT_TILE = 12 };
+enum { STREAMS = 4, FLOAT_CHUNK = 128 };
 
 static inline __m512 widen(const uint8_t *w, size_t i, const enum float_kind kind)
 {
@@ -64,22 +64,57 @@ X86_INLINE void float_streams(float *out, const uint8_t *w, size_t stride,
         _mm512_storeu_ps(out + p * ROWS, acc[p]);
 }
 
-X86_INLINE void float_tile(float *out, size_t ld_out, const uint8_t *w, const struct aglm_acts *x,
-                           size_t k, const enum float_kind kind, size_t t0, const unsigned tokens)
+/* Several tokens: columns of two panels are widened once into what the first cache holds, and meet
+ * tiles of six tokens. */
+struct floats {
+    _Alignas(64) float w[FLOAT_CHUNK][ROWS];
+};
+
+X86_INLINE void float_tile(float *out, size_t ld_out, const struct floats *c,
+                           const struct aglm_acts *x, size_t k, size_t k0, size_t n, size_t t0,
+                           const unsigned panels, const unsigned tokens)
 {
-    __m512 acc[FLOAT_TILE];
+    const float *at = x->x + t0 * k + k0;
+    __m512 acc[PAIR][TILE];
+    out += t0 * ld_out;
     X86_UNROLL
-    for (unsigned t = 0; t < tokens; t++)
-        acc[t] = _mm512_setzero_ps();
-    for (size_t i = 0; i < k; i++) {
-        __m512 v = widen(w, i * ROWS, kind);
+    for (unsigned p = 0; p < panels; p++)
         X86_UNROLL
-        for (unsigned t = 0; t < tokens; t++)
-            acc[t] = _mm512_fmadd_ps(v, _mm512_set1_ps(x->x[(t0 + t) * k + i]), acc[t]);
+    for (unsigned t = 0; t < tokens; t++)
+        acc[p][t] = k0 ? _mm512_loadu_ps(out + t * ld_out + p * ROWS) : _mm512_setzero_ps();
+    X86_ROLLED
+    for (size_t i = 0; i < n; i++) {
+        __m512 w[PAIR];
+        X86_UNROLL
+        for (unsigned p = 0; p < panels; p++)
+            w[p] = _mm512_load_ps(c[p].w[i]);
+        X86_UNROLL
+        for (unsigned t = 0; t < tokens; t++) {
+            const __m512 v = _mm512_set1_ps(at[t * k + i]);
+            X86_UNROLL
+            for (unsigned p = 0; p < panels; p++)
+                acc[p][t] = _mm512_fmadd_ps(w[p], v, acc[p][t]);
+        }
     }
     X86_UNROLL
+    for (unsigned p = 0; p < panels; p++)
+        X86_UNROLL
     for (unsigned t = 0; t < tokens; t++)
-        _mm512_storeu_ps(out + (t0 + t) * ld_out, acc[t]);
+        _mm512_storeu_ps(out + t * ld_out + p * ROWS, acc[p][t]);
+}
+
+/* All tokens with one chunk of `panels` panels. */
+X86_INLINE void float_tokens(float *out, size_t ld_out, const struct floats *c,
+                             const struct aglm_acts *x, size_t k, size_t k0, size_t n,
+                             size_t n_tokens, const unsigned panels)
+{
+    size_t t = 0;
+    for (; t + TILE <= n_tokens; t += TILE)
+        float_tile(out, ld_out, c, x, k, k0, n, t, panels, TILE);
+    for (; t + 2 <= n_tokens; t += 2)
+        float_tile(out, ld_out, c, x, k, k0, n, t, panels, 2);
+    if (t < n_tokens)
+        float_tile(out, ld_out, c, x, k, k0, n, t, panels, 1);
 }
 
 X86_INLINE void matmul_float(X86_MATMUL_ARGS, size_t stride, const enum float_kind kind)
@@ -89,14 +124,19 @@ X86_INLINE void matmul_float(X86_MATMUL_ARGS, size_t stride, const enum float_ki
         X86_STREAMS(float_streams, out, w, stride, x, k, kind)
         return;
     }
-    for (size_t p = 0; p < n_panels; p++, out += ROWS, w += stride) {
-        size_t t = 0;
-        for (; t + FLOAT_TILE <= n_tokens; t += FLOAT_TILE)
-            float_tile(out, ld_out, w, x, k, kind, t, FLOAT_TILE);
-        for (; t + 4 <= n_tokens; t += 4) /* one alone waits for each of its additions */
-            float_tile(out, ld_out, w, x, k, kind, t, 4);
-        for (; t < n_tokens; t++)
-            float_tile(out, ld_out, w, x, k, kind, t, 1);
+    struct floats c[PAIR];
+    for (size_t p = 0; p < n_panels; p += PAIR) {
+        const unsigned panels = n_panels - p < PAIR ? 1 : PAIR;
+        for (size_t k0 = 0; k0 < k; k0 += FLOAT_CHUNK) {
+            const size_t n = k - k0 < FLOAT_CHUNK ? k - k0 : FLOAT_CHUNK;
+            for (unsigned q = 0; q < panels; q++)
+                for (size_t i = 0; i < n; i++)
+                    _mm512_store_ps(c[q].w[i], widen(w + (p + q) * stride, (k0 + i) * ROWS, kind));
+            if (panels == PAIR)
+                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, PAIR);
+            else
+                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, 1);
+        }
     }
 }
 
