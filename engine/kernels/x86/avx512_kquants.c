@@ -150,7 +150,7 @@ X86_INLINE void k_panel(float *out, const uint8_t *w, const struct aglm_acts *x,
     for (size_t sb = 0; sb < k / 256; sb++) {
         const uint8_t *record = w + sb * parts.record;
         __m512i total = _mm512_setzero_si512(), less = _mm512_setzero_si512();
-        X86_ROLLED
+        X86_UNROLL
         for (unsigned i = 0; i < 8; i++) {
             const size_t b = sb * 8 + i;
             const struct scales s = read_scales(record + parts.scales, i, type);
