@@ -85,7 +85,7 @@ END_TEST
 int main(void)
 {
     find_tables();
-    printf("packing checked against the C packer:");
+    printf("packing checked against the C reference:");
     for (int i = 0; i < n_tables; i++)
         printf("%s %s", i ? "," : "", tables[i].isa);
     printf("%s\n", n_tables ? "" : " none");
