@@ -166,7 +166,8 @@ struct sleepers {
 static void tell_tid(void *ctx, unsigned ith, unsigned n)
 {
     struct sleepers *s = ctx;
-    s->n = n;
+    if (ith == 0)
+        s->n = n;
     s->tid[ith] = syscall(SYS_gettid);
 }
 
