@@ -12,16 +12,16 @@
 
 /* ---- how much of the limits the engine reaches ---- */
 
-/* Decode takes bytes / (read_share x bandwidth) + operations / (unpack_share x int8 peak) + layers x
- * token_work / f32 peak of one thread: one token's layers hardly gain from threads. Prefill takes
+/* Decode takes bytes / (read_share x bandwidth) + operations / (unpack_share x int8 peak) + layers
+ * x token_work / f32 peak of one thread: one token's layers hardly gain from threads. Prefill takes
  * operations / (prefill share x peak) + layers x tokens x prompt_work / f32 peak. The works are
  * float operations at peak speed that norms, rotations, activations and waiting cost as much as.
  *
- * How a line is made: build for release, idle device; `aglm-bench -m … -p 256 -n 32 -t 1,2 -o jsonl`
- * for smollm2-135m and qwen2.5-0.5b in q4_0, q8_0 and f16; prefill_roof_percent of the two sizes
- * gives share and work, decode's time less the layers' splits into what grows with bytes and with
- * parameters. `aglm-bench profile --verify` shows what is left. avx512: 2 cores of an AMD EPYC 9xx4
- * under KVM, November 2026. The others are not measured yet and take the same shares. */
+ * How a line is made: build for release, idle device; `aglm-bench -m … -p 256 -n 32 -t 1,2 -o
+ * jsonl` for smollm2-135m and qwen2.5-0.5b in q4_0, q8_0 and f16; prefill_roof_percent of the two
+ * sizes gives share and work, decode's time less the layers' splits into what grows with bytes and
+ * with parameters. `aglm-bench profile --verify` shows what is left. avx512: 2 cores of an AMD EPYC
+ * 9xx4 under KVM, November 2026. The others are not measured yet and take the same shares. */
 struct efficiency {
     const char *isa;
     double read_share, unpack_share, prefill_int8_share, prefill_f32_share;
@@ -112,9 +112,9 @@ void aglm_advice_device_read(struct aglm_advice_device *out, const struct aglm_p
             roof->f32_per_s = f->number;
     }
     /* fmin leaves out what is not known. */
-    out->memory_bytes = fmin(number_or_nan(profile, "memory.available"),
-                             fmin(number_or_nan(profile, "memory.room"),
-                                  number_or_nan(profile, "memory.limit")));
+    out->memory_bytes =
+        fmin(number_or_nan(profile, "memory.available"),
+             fmin(number_or_nan(profile, "memory.room"), number_or_nan(profile, "memory.limit")));
 }
 
 /* ---- the work ---- */
@@ -144,16 +144,16 @@ void aglm_advice_work_of(struct aglm_advice_work *out, const struct aglm_preset 
 {
     const double q = (double)p->n_heads * p->head_dim, kv = (double)p->n_kv_heads * p->head_dim;
     const double embd = p->n_embd, file = (double)aglm_synth_size_of(p, mode);
-    *out = (struct aglm_advice_work){
-        .file_bytes = file,
-        .bytes_per_token = bytes_per_token(p, mode, file),
-        .layer_params = p->n_layers * embd * (2 * q + 2 * kv + 3.0 * p->n_ff),
-        .output_params = embd * p->n_vocab,
-        .kv_bytes_per_position = p->n_layers * 2 * kv * 2,
-        .n_layers = p->n_layers,
-        .n_attention = p->n_heads * p->head_dim,
-        .n_ctx_train = p->n_ctx_train,
-        .int8 = aglm_dtype_get(mode->type)->quantized};
+    *out = (struct aglm_advice_work){.file_bytes = file,
+                                     .bytes_per_token = bytes_per_token(p, mode, file),
+                                     .layer_params =
+                                         p->n_layers * embd * (2 * q + 2 * kv + 3.0 * p->n_ff),
+                                     .output_params = embd * p->n_vocab,
+                                     .kv_bytes_per_position = p->n_layers * 2 * kv * 2,
+                                     .n_layers = p->n_layers,
+                                     .n_attention = p->n_heads * p->head_dim,
+                                     .n_ctx_train = p->n_ctx_train,
+                                     .int8 = aglm_dtype_get(mode->type)->quantized};
 }
 
 /* ---- the prediction ---- */
@@ -164,8 +164,8 @@ double aglm_advice_prefill_s(const struct aglm_advice_device *d, const struct ag
     const struct efficiency *e = efficiency_of(d->isa);
     const double attention = 2.0 * w->n_attention * w->n_layers * n * (n + 1) / 2;
     const double ops = 2 * (w->layer_params * n + w->output_params + attention);
-    const double peak = w->int8 ? e->prefill_int8_share * r->int8_per_s
-                                : e->prefill_f32_share * r->f32_per_s;
+    const double peak =
+        w->int8 ? e->prefill_int8_share * r->int8_per_s : e->prefill_f32_share * r->f32_per_s;
     return ops / peak + w->n_layers * n * e->prompt_work / r->f32_per_s;
 }
 

@@ -2,8 +2,8 @@
  * run at all. Pure functions of numbers.
  *
  * A token or a prompt takes the time that its bytes take at the device's read bandwidth, its
- * operations at its arithmetic peak, and what each layer costs besides; how much of either limit the
- * engine reaches is a table by instruction set (advice.c), measured as written there.
+ * operations at its arithmetic peak, and what each layer costs besides; how much of either limit
+ * the engine reaches is a table by instruction set (advice.c), measured as written there.
  */
 #ifndef AGLM_BENCH_ADVICE_H
 #define AGLM_BENCH_ADVICE_H
@@ -41,7 +41,7 @@ struct aglm_advice_work {
     double kv_bytes_per_position;       /* keys and values in F16, all layers */
     uint32_t n_layers, n_attention;     /* n_attention: heads x head_dim */
     uint32_t n_ctx_train;
-    bool int8;                          /* multiplied as 8-bit integers, else as floats */
+    bool int8; /* multiplied as 8-bit integers, else as floats */
 };
 
 void aglm_advice_work_of(struct aglm_advice_work *out, const struct aglm_preset *preset,
@@ -53,8 +53,8 @@ double aglm_advice_prefill_s(const struct aglm_advice_device *device,
                              const struct aglm_advice_work *work, double n_prompt);
 /* One token that sees so many positions. */
 double aglm_advice_token_s(const struct aglm_advice_device *device,
-                           const struct aglm_advice_roof *roof,
-                           const struct aglm_advice_work *work, double n_positions);
+                           const struct aglm_advice_roof *roof, const struct aglm_advice_work *work,
+                           double n_positions);
 
 enum aglm_advice_fit { AGLM_FIT_UNKNOWN, AGLM_FIT_YES, AGLM_FIT_TIGHT, AGLM_FIT_NO };
 

@@ -87,14 +87,14 @@ int aglm_verify_run(struct aglm_verify_line *out, const char *path,
                                                           .cancelled = cancelled},
                              err);
     if (rc == 0)
-        rc = aglm_session_open(&session, model,
-                               &(struct aglm_session_options){.n_ctx = AGLM_VERIFY_PROMPT +
-                                                                       AGLM_VERIFY_GEN,
-                                                              .n_batch = 2048,
-                                                              .n_ubatch = 512,
-                                                              .n_threads = threads,
-                                                              .cancelled = cancelled},
-                               err);
+        rc = aglm_session_open(
+            &session, model,
+            &(struct aglm_session_options){.n_ctx = AGLM_VERIFY_PROMPT + AGLM_VERIFY_GEN,
+                                           .n_batch = 2048,
+                                           .n_ubatch = 512,
+                                           .n_threads = threads,
+                                           .cancelled = cancelled},
+            err);
     if (rc == 0) {
         out->threads = threads;
         predict(out, device, work);

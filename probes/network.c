@@ -1,7 +1,7 @@
 /* Times TCP connections; see network.h.
  *
- * The look-up of a name has no timeout of its own and can take half a minute, so it runs in a thread
- * that is left behind when it is too late.
+ * The look-up of a name has no timeout of its own and can take half a minute, so it runs in a
+ * thread that is left behind when it is too late.
  */
 #include "probes/network.h"
 
@@ -222,13 +222,14 @@ void aglm_probe_network(struct aglm_facts *facts, const char *target)
     aglm_facts_number(facts, "network.resolve", "Look-up of its name", "getaddrinfo", "ms",
                       net.resolve_ms);
     if (net.answered == 0) {
-        aglm_facts_unknown(facts, "network.connect", "Round trip", source,
-                           "no answer to %u tries", net.tried);
+        aglm_facts_unknown(facts, "network.connect", "Round trip", source, "no answer to %u tries",
+                           net.tried);
         return;
     }
     aglm_facts_number(facts, "network.connect", "Round trip, median", source, "ms", net.median_ms);
     aglm_facts_number(facts, "network.connect_min", "Shortest", source, "ms", net.min_ms);
     aglm_facts_number(facts, "network.connect_max", "Longest", source, "ms", net.max_ms);
     aglm_facts_text(facts, "network.answers", "Answers", source, "%u of %u%s", net.answered,
-                    net.tried, net.refused ? ", all or some refused: no program listens there" : "");
+                    net.tried,
+                    net.refused ? ", all or some refused: no program listens there" : "");
 }

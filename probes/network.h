@@ -25,9 +25,9 @@ struct aglm_network {
 int aglm_network_target(const char *text, char *buf, size_t cap, unsigned *port,
                         struct aglm_err *err);
 
-/* Connects AGLM_NETWORK_TRIES times, closing at once. timeout_ms: of the name's look-up, and of each
- * try (0: 1000); after two tries in a row without an answer it gives up. -ENOENT: no such host,
- * -ETIMEDOUT: no answer to the look-up, -EINVAL. */
+/* Connects AGLM_NETWORK_TRIES times, closing at once. timeout_ms: of the name's look-up, and of
+ * each try (0: 1000); after two tries in a row without an answer it gives up. -ENOENT: no such
+ * host, -ETIMEDOUT: no answer to the look-up, -EINVAL. */
 int aglm_network_measure(struct aglm_network *out, const char *target, unsigned timeout_ms,
                          struct aglm_err *err);
 

@@ -64,13 +64,13 @@ static void add_swap_kind(struct aglm_facts *facts, const struct aglm_fsroot *fs
         char name[256], type[32];
         if (sscanf(line + 1, "%255s %31s", name, type) != 2)
             continue;
-        const char *kind = strstr(name, "/zram") ? "zram (compressed memory)"
+        const char *kind = strstr(name, "/zram")       ? "zram (compressed memory)"
                            : strcmp(type, "file") == 0 ? "a file"
                                                        : "a partition";
         if (strstr(kinds, kind) || strlen(kinds) + strlen(kind) + 3 > sizeof(kinds))
             continue;
-        snprintf(kinds + strlen(kinds), sizeof(kinds) - strlen(kinds), "%s%s",
-                 kinds[0] ? ", " : "", kind);
+        snprintf(kinds + strlen(kinds), sizeof(kinds) - strlen(kinds), "%s%s", kinds[0] ? ", " : "",
+                 kind);
     }
     aglm_facts_text(facts, key, label, "/proc/swaps", "%s", kinds[0] ? kinds : "none");
     free(text);

@@ -18,12 +18,12 @@ enum {
 static const struct {
     const char *prefix, *heading;
 } groups[] = {
-    {"device.", "Device"}, {"os.", "Device"},         {"virt.", "Device"},
-    {"cpu.", "Processor"}, {"topology.", "Topology"}, {"memory.", "Memory"},
-    {"load.", "Load now"}, {"thermal.", "Heat"},      {"roof.", "Limits, measured"},
-    {"latency.", "Memory latency, measured"},
-    {"storage.", "Storage"},
-    {"network.", "Network"},
+    {"device.", "Device"},         {"os.", "Device"},
+    {"virt.", "Device"},           {"cpu.", "Processor"},
+    {"topology.", "Topology"},     {"memory.", "Memory"},
+    {"load.", "Load now"},         {"thermal.", "Heat"},
+    {"roof.", "Limits, measured"}, {"latency.", "Memory latency, measured"},
+    {"storage.", "Storage"},       {"network.", "Network"},
 };
 
 static const char *heading_of(const char *key)

@@ -61,8 +61,7 @@ int aglm_storage_open(const char *dir, bool *direct)
     return fd >= 0 ? fd : open_nameless(dir, O_CLOEXEC);
 }
 
-static int choose_bytes(const struct aglm_storage_options *o, uint64_t *bytes,
-                        struct aglm_err *err)
+static int choose_bytes(const struct aglm_storage_options *o, uint64_t *bytes, struct aglm_err *err)
 {
     struct statfs st;
     if (statfs(o->dir, &st))

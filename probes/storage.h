@@ -11,12 +11,12 @@
 #include <stdint.h>
 
 struct aglm_storage {
-    double write_per_s, read_per_s;    /* bytes a second, sequential, 1 MiB at a time */
-    double random_per_s, random_ns;    /* 4 KiB reads a second, one after the other; median of one */
-    uint64_t file_bytes;               /* how large the file became */
-    bool direct;                       /* O_DIRECT was accepted */
-    double cached_share;               /* of the file, in the page cache after direct reads; -1 */
-    uint64_t ns;                       /* how long all of it took */
+    double write_per_s, read_per_s; /* bytes a second, sequential, 1 MiB at a time */
+    double random_per_s, random_ns; /* 4 KiB reads a second, one after the other; median of one */
+    uint64_t file_bytes;            /* how large the file became */
+    bool direct;                    /* O_DIRECT was accepted */
+    double cached_share;            /* of the file, in the page cache after direct reads; -1 */
+    uint64_t ns;                    /* how long all of it took */
 };
 
 struct aglm_storage_options {

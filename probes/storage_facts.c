@@ -79,8 +79,7 @@ static void add_speeds(struct aglm_facts *facts, const char *dir, double memory_
     }
     snprintf(source, sizeof(source), "measured: %s, 1 MiB blocks, file of %llu MiB",
              s.direct ? "O_DIRECT" : "buffered", (unsigned long long)(s.file_bytes >> 20));
-    aglm_facts_number(facts, "storage.write", "Sequential write", source, "bytes/s",
-                      s.write_per_s);
+    aglm_facts_number(facts, "storage.write", "Sequential write", source, "bytes/s", s.write_per_s);
     aglm_facts_number(facts, "storage.read", "Sequential read", source, "bytes/s", s.read_per_s);
     snprintf(source, sizeof(source), "measured: %s, 4 KiB, one at a time",
              s.direct ? "O_DIRECT" : "buffered");
