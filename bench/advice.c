@@ -12,25 +12,30 @@
 
 /* ---- how much of the limits the engine reaches ---- */
 
-/* Decode takes bytes / (read_share x bandwidth) + operations / (unpack_share x int8 peak) + layers
- * x token_work / f32 peak of one thread: one token's layers hardly gain from threads. Prefill takes
- * operations / (prefill share x peak) + layers x tokens x prompt_work / f32 peak. The works are
- * float operations at peak speed that norms, rotations, activations and waiting cost as much as.
+/* One thread decodes a token in bytes / bandwidth + operations / (unpack_share x int8 peak): it
+ * either waits for memory or unpacks, hardly both. Several share that in proportion to their peaks,
+ * but no quicker than memory gives them the bytes together; where both take alike, both are felt
+ * (the fourth-power mean). Layers cost token_work / f32 peak of one thread besides, which threads
+ * hardly shorten. Prefill takes operations / (prefill share x peak) + layers x tokens x prompt_work
+ * / f32 peak. The works are float operations at peak that norms, rotations, activations and waiting
+ * cost as much as.
  *
- * How a line is made: build for release, idle device; `aglm-bench -m … -p 256 -n 32 -t 1,2 -o
- * jsonl` for smollm2-135m and qwen2.5-0.5b in q4_0, q8_0 and f16; prefill_roof_percent of the two
- * sizes gives share and work, decode's time less the layers' splits into what grows with bytes and
- * with parameters. `aglm-bench profile --verify` shows what is left. avx512: 2 cores of an AMD EPYC
- * 9xx4 under KVM, November 2026. The others are not measured yet and take the same shares. */
+ * How a line is made: release build, idle device; `aglm-bench run -p 256 -n 32 -t 1,2 -o jsonl` for
+ * smollm2-135m and qwen2.5-0.5b in q4_0, q8_0 and f16. One thread's decode time less bytes /
+ * roof_read, for both sizes, is layers x token_work and operations / unpack_share; prefill time and
+ * operations / roof_int8 or roof_f32 of both sizes give share and prompt_work. `aglm-bench profile
+ * --verify` shows what is left. avx512: two cores of an AMD EPYC (Zen 4) under KVM, November 2026:
+ * with two threads decode reaches 82 to 91% of the read bandwidth, prefill 48 to 58% of the int8
+ * peak. The other sets are not measured yet and take the same line. */
 struct efficiency {
     const char *isa;
-    double read_share, unpack_share, prefill_int8_share, prefill_f32_share;
+    double unpack_share, prefill_int8_share, prefill_f32_share;
     double token_work, prompt_work;
 };
 
 static const struct efficiency table[] = {
-    {"avx512", 0.85, 0.40, 0.62, 0.92, 5.0e6, 0.70e6},
-    {"", 0.85, 0.40, 0.62, 0.92, 5.0e6, 0.70e6}, /* any other */
+    {"avx512", 0.34, 0.57, 0.92, 4.0e6, 1.0e6},
+    {"", 0.34, 0.57, 0.92, 4.0e6, 1.0e6}, /* any other */
 };
 
 static const struct efficiency *efficiency_of(const char *isa)
@@ -173,10 +178,15 @@ double aglm_advice_token_s(const struct aglm_advice_device *d, const struct aglm
                            const struct aglm_advice_work *w, double n_positions)
 {
     const struct efficiency *e = efficiency_of(d->isa);
+    const struct aglm_advice_roof *one = &d->roof[0];
     const double bytes = w->bytes_per_token + w->kv_bytes_per_position * n_positions;
     const double ops = 2 * (w->layer_params + w->output_params);
-    return bytes / (e->read_share * r->read_per_s) + ops / (e->unpack_share * r->int8_per_s) +
-           w->n_layers * e->token_work / d->roof[0].f32_per_s;
+    const double layers = w->n_layers * e->token_work / one->f32_per_s;
+    const double alone = bytes / one->read_per_s + ops / (e->unpack_share * one->int8_per_s);
+    if (r == one)
+        return alone + layers;
+    const double shared = alone * one->int8_per_s / r->int8_per_s, read = bytes / r->read_per_s;
+    return pow(pow(shared, 4) + pow(read, 4), 0.25) + layers;
 }
 
 double aglm_advice_need_bytes(const struct aglm_advice_work *w, double n_ctx)
