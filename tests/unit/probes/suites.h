@@ -9,5 +9,6 @@ Suite *cpus_suite(void);
 Suite *cgroup_suite(void);
 Suite *profile_suite(void);
 Suite *conditions_suite(void);
+Suite *measured_suite(void);
 
 #endif
