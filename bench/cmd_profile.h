@@ -11,7 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { AGLM_PROFILE_VERIFY_MODELS = 2, AGLM_PROFILE_WITHIN_PERCENT = 25 };
+enum {
+    AGLM_PROFILE_VERIFY_MODELS = 2,
+    AGLM_PROFILE_WITHIN_PERCENT = 25,
+    AGLM_PROFILE_QUIET_PERCENT = 20
+};
 
 struct aglm_profile_page {
     const struct aglm_profile *profile;

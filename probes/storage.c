@@ -46,12 +46,7 @@ static int open_named(const char *dir, int flags)
 static int open_nameless(const char *dir, int flags)
 {
     int fd = open(dir, O_TMPFILE | O_RDWR | flags, 0600);
-    if (fd >= 0)
-        return fd;
-    /* Kernels and file systems without O_TMPFILE say any of these. */
-    if (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL || errno == ENOENT)
-        return open_named(dir, flags);
-    return -errno;
+    return fd >= 0 ? fd : open_named(dir, flags); /* not every file system has O_TMPFILE */
 }
 
 int aglm_storage_open(const char *dir, bool *direct)
