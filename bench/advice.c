@@ -81,17 +81,28 @@ static double number_or_nan(const struct aglm_profile *profile, const char *key)
     return f && f->kind == AGLM_FACT_NUMBER ? f->number : NAN;
 }
 
-/* The set with the highest int8 peak: the one that the engine chooses. */
+/* The engine's order of choice; a set it does not know comes last. */
+static size_t rank(const char *isa)
+{
+    static const char *const order[] = {"avx512", "avx2", "i8mm", "dotprod", "neon", "c"};
+    size_t i = 0;
+    while (i < sizeof(order) / sizeof(*order) && strcmp(order[i], isa) != 0)
+        i++;
+    return i;
+}
+
+/* The set that the engine chooses among those measured: not the one with the highest figure, for
+ * on a busy device that is chance. */
 static void find_isa(struct aglm_advice_device *d, const struct aglm_profile *profile)
 {
-    double best = 0;
+    size_t best = SIZE_MAX;
     for (size_t i = 0; i < aglm_profile_count(profile); i++) {
         const struct aglm_fact *f = aglm_profile_at(profile, i);
         char kind[16], isa[16];
         unsigned threads;
         if (f->kind == AGLM_FACT_NUMBER && parse_key(f->key, kind, isa, &threads) &&
-            strcmp(kind, "int8") == 0 && f->number > best) {
-            best = f->number;
+            strcmp(kind, "int8") == 0 && rank(isa) < best) {
+            best = rank(isa);
             snprintf(d->isa, sizeof(d->isa), "%s", isa);
         }
     }

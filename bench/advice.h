@@ -26,7 +26,8 @@ struct aglm_advice_roof {
 
 /* What a profile says that matters here. */
 struct aglm_advice_device {
-    char isa[16]; /* whose peaks these are: the quickest; "" when none was measured */
+    char isa[16]; /* whose peaks these are: the one that the engine chooses; "" when none was
+                     measured */
     struct aglm_advice_roof roof[AGLM_ADVICE_MAX_COUNTS]; /* [n_roofs], by threads */
     size_t n_roofs;
     double memory_bytes; /* that a program can have now: available, below a group's limit; NaN */

@@ -29,17 +29,17 @@ static const char help[] =
     "reason. Takes up to 15 seconds.\n"
     "\n"
     "  -o, --output text|json  form of the output (text)\n"
-    "      --passive           look only: measure nothing, write nothing (0.3 seconds)\n"
+    "      --passive           look only: measure nothing, write nothing (0.3 s)\n"
     "      --roof              measure the limits only: reading memory, and peaks of\n"
     "                          integer and float arithmetic, by threads and\n"
     "                          instruction set; neither latency nor storage\n"
-    "      --storage-dir DIR   measure DIR's storage, with a temporary file of at most\n"
-    "                          128 MiB that has no name (the cache folder's or home's)\n"
+    "      --storage-dir DIR   measure DIR's storage, with a temporary file of up to\n"
+    "                          128 MiB that has no name (cache folder's or home's)\n"
     "      --net HOST[:PORT]   time TCP connections to HOST too (port 443)\n"
     "      --verify            test the predictions: run two small models, which are\n"
     "                          made on first use, for about ten seconds more\n"
     "      --thresholds FILE   limits that differ from the built-in ones\n"
-    "      --root DIR          look at a captured copy of /proc, /sys and /etc below DIR\n"
+    "      --root DIR          look at a captured /proc, /sys and /etc below DIR\n"
     "  -h, --help              this text\n";
 
 enum {

@@ -130,6 +130,16 @@ static void put_other(const struct aglm_profile_page *page, const struct aglm_pr
     printf("%7s", a.fit == AGLM_FIT_NO ? "no" : text);
 }
 
+/* Others at work while the limits were measured make limits and predictions too low. */
+static void put_disturbed(const struct aglm_profile_page *page)
+{
+    const struct aglm_fact *others = aglm_profile_find(page->profile, "load.others_cpu");
+    if (page->device.n_roofs > 0 && others && others->kind == AGLM_FACT_NUMBER &&
+        others->number > AGLM_PROFILE_QUIET_PERCENT)
+        printf("  Others used %.0f%% of the CPU: these figures are too low. Measure again.\n",
+               others->number);
+}
+
 static void put_advice(const struct aglm_profile_page *page)
 {
     puts("\nWhat to run (predicted, tokens a second; step: a phone agent's, 1856 + 142)");
@@ -159,16 +169,6 @@ static void put_advice(const struct aglm_profile_page *page)
     if (page->device.n_roofs == 0)
         puts("  Speeds need the device's limits, which were not measured.");
     put_disturbed(page);
-}
-
-/* Others at work while the limits were measured make limits and predictions too low. */
-static void put_disturbed(const struct aglm_profile_page *page)
-{
-    const struct aglm_fact *others = aglm_profile_find(page->profile, "load.others_cpu");
-    if (page->device.n_roofs > 0 && others && others->kind == AGLM_FACT_NUMBER &&
-        others->number > AGLM_PROFILE_QUIET_PERCENT)
-        printf("  Others used %.0f%% of the CPU: these figures are too low. Measure again.\n",
-               others->number);
 }
 
 static void put_verify(const struct aglm_profile_page *page)

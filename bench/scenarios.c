@@ -111,6 +111,12 @@ static int gravity(enum aglm_status status)
     return order[status];
 }
 
+/* For three digits. */
+static int decimals(double value)
+{
+    return value >= 100 ? 0 : value >= 10 ? 1 : 2;
+}
+
 static void sum_up(struct aglm_scenario_verdict *v)
 {
     const struct aglm_scenario_check *worst = NULL;
@@ -123,10 +129,11 @@ static void sum_up(struct aglm_scenario_verdict *v)
     else if (isnan(worst->value))
         snprintf(v->reason, sizeof(v->reason), "%s: not known here", worst->label);
     else if (!worst->unit[0])
-        snprintf(v->reason, sizeof(v->reason), "%s: %.3g", worst->label, worst->value);
+        snprintf(v->reason, sizeof(v->reason), "%s: no", worst->label);
     else
-        snprintf(v->reason, sizeof(v->reason), "%s: %.3g %s, good is %.3g %s", worst->label,
-                 worst->value, worst->unit, worst->good, worst->unit);
+        snprintf(v->reason, sizeof(v->reason), "%s: %.*f %s, good is %.*f", worst->label,
+                 decimals(worst->value), worst->value, worst->unit, decimals(worst->good),
+                 worst->good);
 }
 
 void aglm_scenario_judge(struct aglm_scenario_verdict *out, const struct aglm_scenario *scenario,

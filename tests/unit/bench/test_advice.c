@@ -178,7 +178,7 @@ START_TEST(verdicts)
     d.memory_bytes = 0.5e9;
     v = judge("voice_assistant", &d);
     ck_assert_int_eq(v.status, AGLM_STATUS_ALERT);
-    ck_assert_ptr_nonnull(strstr(v.reason, "Memory free for the model: 0.466 GiB"));
+    ck_assert_ptr_nonnull(strstr(v.reason, "Memory free for the model: 0.47 GiB"));
     d = device(10e9, 20e9);
     v = judge("phone_agent", &d); /* slow, and the load of a capture is not known: alert wins */
     ck_assert_int_eq(v.status, AGLM_STATUS_ALERT);
