@@ -84,7 +84,8 @@ static double number_or_nan(const struct aglm_profile *profile, const char *key)
 /* The engine's order of choice; a set it does not know comes last. */
 static size_t rank(const char *isa)
 {
-    static const char *const order[] = {"avx512", "avx2", "i8mm", "dotprod", "neon", "c"};
+    static const char *const order[] = {"avx512",  "avxvnni", "avx2", "i8mm",
+                                        "dotprod", "neon",    "c"};
     size_t i = 0;
     while (i < sizeof(order) / sizeof(*order) && strcmp(order[i], isa) != 0)
         i++;

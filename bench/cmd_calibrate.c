@@ -11,6 +11,7 @@
 #include "bench/escape.h"
 #include "bench/progress.h"
 #include "bench/textfile.h"
+#include "engine/kernels/kernels.h"
 #include "probes/topology.h"
 
 #include <cjson/cJSON.h>
@@ -59,8 +60,8 @@ static const char HELP[] =
     "                       --calibration F and eval the same\n"
     "      --method NAME    minmax, percentile or kl (default: the least likelihood lost)\n"
     "  -o text|json         form of the table (default text)\n"
-    "  -t N                 threads (default: physical cores)\n"
-    "      --isa NAME       auto, c, avx2, avx512, neon, dotprod or i8mm (default auto)\n"
+    "  -t N                 threads (default: strong cores)\n"
+    "      --isa NAME       " AGLM_ISA_NAMES " (default auto)\n"
     "      --quiet          no progress\n"
     "  -h, --help           this text\n";
 
@@ -191,11 +192,7 @@ static int take_option(struct command *c, int option)
         return 0;
     case OPT_ISA:
         c->how.isa = optarg;
-        if (strcmp(optarg, "auto") && strcmp(optarg, "c") && strcmp(optarg, "avx2") &&
-            strcmp(optarg, "avx512") && strcmp(optarg, "neon") && strcmp(optarg, "dotprod") &&
-            strcmp(optarg, "i8mm"))
-            return usage("--isa: must be auto, c, avx2, avx512, neon, dotprod or i8mm", optarg);
-        return 0;
+        return aglm_kernels_is_name(optarg) ? 0 : usage("--isa: must be " AGLM_ISA_NAMES, optarg);
     case OPT_QUIET:
         c->quiet = true;
         return 0;
@@ -219,7 +216,7 @@ static int parse(struct command *c, int argc, char **argv)
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     *c = (struct command){.how = {.isa = "auto",
-                                  .threads = (unsigned)aglm_topology_cores(),
+                                  .threads = (unsigned)aglm_topology_threads(),
                                   .window = 512,
                                   .percentile = 99.99,
                                   .types = {"q8_0", "q4_0"},

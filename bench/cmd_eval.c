@@ -51,12 +51,14 @@ int aglm_eval_open(struct aglm_model **out, const struct aglm_eval_command *comm
     int rc = aglm_synth_resolve(model, &synth, path, path_size, err);
     if (rc)
         return rc;
-    const struct aglm_model_options options = {.path = path,
-                                               .backend = command->backend,
-                                               .isa = command->isa,
-                                               .n_load_threads = command->threads,
-                                               .n_ctx_override = command->ctx_override,
-                                               .cancelled = aglm_eval_cancelled};
+    const struct aglm_model_options options = {
+        .path = path,
+        .backend = command->backend,
+        .isa = command->isa,
+        .n_load_threads = command->threads,
+        .load = strcmp(command->load, "mmap") == 0 ? AGLM_LOAD_MMAP : AGLM_LOAD_PACK,
+        .n_ctx_override = command->ctx_override,
+        .cancelled = aglm_eval_cancelled};
     return aglm_requantize_open(out, &options, quantize, err);
 }
 

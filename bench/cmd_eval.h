@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 struct aglm_eval_command {
-    const char *model, *backend, *isa, *quantize;
+    const char *model, *backend, *isa, *quantize, *load;
     const char *tokens_text, *logits_out;               /* for given tokens */
     const char *text_file, *against, *against_quantize; /* for a text; NULL: not given */
     bool json, quiet;

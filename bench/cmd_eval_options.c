@@ -4,6 +4,7 @@
 #include "bench/cmd_eval.h"
 #include "bench/escape.h"
 #include "bench/requantize.h"
+#include "engine/kernels/kernels.h"
 #include "probes/topology.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ enum {
     OPT_CTK,
     OPT_CTV,
     OPT_OVERRIDE,
+    OPT_LOAD,
     OPT_QUIET
 };
 
@@ -54,12 +56,16 @@ static const char HELP[] =
     "                       unless --logits-out is given)\n"
     "      --logits-out F   write the logits: little-endian float32 [tokens, vocabulary]\n"
     "  -o text|json         form of the results (default text)\n"
-    "  -t N                 threads (default: physical cores)\n"
+    "  -t N                 threads (default: strong cores)\n"
     "  -b N, -ub N          batch and physical batch (default 2048, 512)\n"
     "  -q TYPE              re-quantize an F16 or F32 file on load\n"
+    "      --load pack|mmap keep the weights in memory, packed for the kernels, or in the file's\n"
+    "                       pages and pack them as they are used: the same logits, no\n"
+    "                       wait at the start, slower afterwards (default pack; with --tokens,\n"
+    "                       which go through the model once, mmap)\n"
     "  -ctk TYPE, -ctv TYPE type of the KV cache: f16, q8_0 or q4_0 (default f16)\n"
     "      --override-ctx N take the model to be trained for N tokens, whatever its file says\n"
-    "      --isa NAME       auto, c, avx2, avx512, neon, dotprod or i8mm (default auto)\n"
+    "      --isa NAME       " AGLM_ISA_NAMES " (default auto)\n"
     "      --backend NAME   cpu or null (default cpu)\n"
     "      --quiet          no progress\n"
     "  -h, --help           this text\n";
@@ -154,18 +160,19 @@ static int one_of(const char *message, const char *text, const char *const *name
 /* Options whose value is a word. */
 static int word(struct aglm_eval_command *c, int option, const char *text)
 {
-    static const char *const ISAS[] = {"auto", "c",       "avx2", "avx512",
-                                       "neon", "dotprod", "i8mm", NULL};
     static const char *const BACKENDS[] = {"cpu", "null", NULL};
+    static const char *const LOADS[] = {"pack", "mmap", NULL};
     static const char *const FORMS[] = {"text", "json", NULL};
     const char *form = NULL;
     int rc;
     switch (option) {
     case OPT_ISA:
-        return one_of("--isa: must be auto, c, avx2, avx512, neon, dotprod or i8mm", text, ISAS,
-                      &c->isa);
+        c->isa = text;
+        return aglm_kernels_is_name(text) ? 0 : usage("--isa: must be " AGLM_ISA_NAMES, text);
     case OPT_BACKEND:
         return one_of("--backend: must be cpu or null", text, BACKENDS, &c->backend);
+    case OPT_LOAD:
+        return one_of("--load: must be pack or mmap", text, LOADS, &c->load);
     case 'o':
         rc = one_of("-o: must be text or json", text, FORMS, &form);
         c->json = !rc && strcmp(form, "json") == 0;
@@ -245,6 +252,9 @@ static int check(struct aglm_eval_command *c)
                      NULL);
     if (!c->top && !c->logits_out)
         c->top = 5;
+    if (!c->load)
+        c->load =
+            c->tokens_text && (!c->quantize || strcmp(c->quantize, "none") == 0) ? "mmap" : "pack";
     return c->tokens_text ? parse_tokens(c) : 0;
 }
 
@@ -261,6 +271,7 @@ int aglm_eval_parse(struct aglm_eval_command *command, int argc, char **argv)
                                             {"stride", required_argument, NULL, OPT_STRIDE},
                                             {"against", required_argument, NULL, OPT_AGAINST},
                                             {"against-q", required_argument, NULL, OPT_AGAINST_Q},
+                                            {"load", required_argument, NULL, OPT_LOAD},
                                             {"isa", required_argument, NULL, OPT_ISA},
                                             {"backend", required_argument, NULL, OPT_BACKEND},
                                             {"output", required_argument, NULL, 'o'},
@@ -286,7 +297,7 @@ int aglm_eval_parse(struct aglm_eval_command *command, int argc, char **argv)
                                           .isa = "auto",
                                           .batch = 2048,
                                           .ubatch = 512,
-                                          .threads = (unsigned)aglm_topology_cores(),
+                                          .threads = (unsigned)aglm_topology_threads(),
                                           .type_k = AGLM_F16,
                                           .type_v = AGLM_F16};
     int rc = 0;

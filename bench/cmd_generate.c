@@ -129,14 +129,25 @@ static int encode(const struct aglm_generate_command *c, const struct talk *talk
 
 /* ---- opening ---- */
 
+static struct aglm_model_options model_options(const struct aglm_generate_command *c)
+{
+    return (struct aglm_model_options){.path = c->model,
+                                       .backend = c->backend,
+                                       .isa = c->isa,
+                                       .n_load_threads = (unsigned)c->n_threads,
+                                       .n_ctx_override = (uint32_t)c->n_ctx_override,
+                                       .cancelled = cancelled};
+}
+
+/* A prompt goes through the model in few passes, which gain little from packed weights: the first
+ * token need not wait for them. What is re-quantized is packed at once. */
 static int open_model(struct aglm_generate_command *c, struct aglm_err *err)
 {
-    const struct aglm_model_options options = {.path = c->model,
-                                               .backend = c->backend,
-                                               .isa = c->isa,
-                                               .n_load_threads = (unsigned)c->n_threads,
-                                               .n_ctx_override = (uint32_t)c->n_ctx_override,
-                                               .cancelled = cancelled};
+    struct aglm_model_options options = model_options(c);
+    const bool as_it_is = c->quantize == NULL || strcmp(c->quantize, "none") == 0;
+    const bool mmap = strcmp(c->load, "mmap") == 0;
+    options.load = as_it_is || mmap ? AGLM_LOAD_MMAP : AGLM_LOAD_PACK;
+    c->packs_later = as_it_is && !mmap;
     static const char none[] = "has no tokenizer, so text can neither go in nor come out: give a "
                                "file that has one; for speed alone there is 'aglm-bench run', for "
                                "token ids 'aglm-bench eval --tokens'";
@@ -201,6 +212,19 @@ static int open_session(struct aglm_generate_command *c, size_t n_prompt, struct
 
 /* ---- one answer ---- */
 
+static int pack(void *ctx, struct aglm_err *err)
+{
+    struct aglm_generate_command *c = ctx;
+    const struct aglm_model_options options = model_options(c);
+    c->packs_later = false;
+    int rc = aglm_model_pack(c->loaded, &options, err);
+    if (rc == -ENOMEM) { /* it runs without */
+        aglm_generate_complain(err->msg, "; going on as with --load mmap");
+        rc = 0;
+    }
+    return rc;
+}
+
 static int on_text(void *ctx, const char *text, size_t size, struct aglm_err *err)
 {
     struct aglm_generate_command *c = ctx;
@@ -215,7 +239,9 @@ static int on_text(void *ctx, const char *text, size_t size, struct aglm_err *er
     return 0;
 }
 
-static void print_figures(const struct aglm_generated *made, uint64_t tokenize_ns)
+/* packed: the model, if its weights were packed during this answer. */
+static void print_figures(const struct aglm_generated *made, uint64_t tokenize_ns,
+                          const struct aglm_model_info *packed)
 {
     double prefill_ms = (double)made->prefill_ns / 1e6, tokenize_ms = (double)tokenize_ns / 1e6;
     double first_ms = (double)made->first_ns / 1e6;
@@ -233,6 +259,10 @@ static void print_figures(const struct aglm_generated *made, uint64_t tokenize_n
     if (made->n > 1) {
         fprintf(stderr, "TPOT         %.2f ms mean, %.2f ms median: %.2f tok/s\n",
                 made->tpot_mean_ms, made->tpot_median_ms, 1e3 / made->tpot_mean_ms);
+    }
+    if (packed != NULL) {
+        fprintf(stderr, "packing      %.2f GB of weights in %.2f s, after the first token\n",
+                (double)packed->packed_bytes / 1e9, (double)made->settle_ns / 1e9);
     }
     fprintf(stderr, "generated    %zu token%s in %.2f s; stopped: %s\n", made->n,
             made->n == 1 ? "" : "s", (double)(made->total_ns + tokenize_ns) / 1e9,
@@ -256,6 +286,7 @@ static int answer(struct aglm_generate_command *c, const struct talk *talk,
                                         .n_ctx = c->context,
                                         .ctx = c,
                                         .text = on_text,
+                                        .settle = c->packs_later ? pack : NULL,
                                         .cancelled = cancelled};
         c->ends_in_newline = false;
         rc = aglm_generate(out, &g, tokens.ids, tokens.n, err);
@@ -270,7 +301,8 @@ static int answer(struct aglm_generate_command *c, const struct talk *talk,
         }
     }
     if (rc == 0 && !c->quiet) {
-        print_figures(out, tokenize_ns);
+        const struct aglm_model_info *info = aglm_model_info(c->loaded);
+        print_figures(out, tokenize_ns, out->settle_ns > 0 && info->packed_bytes > 0 ? info : NULL);
     }
     return rc;
 }

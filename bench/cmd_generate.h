@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct aglm_generate_command {
-    const char *model, *prompt, *prompt_file, *system, *template, *isa, *backend, *quantize;
+    const char *model, *prompt, *prompt_file, *system, *template, *isa, *backend, *quantize, *load;
     enum aglm_dtype type_k, type_v;
     uint64_t n_max, n_ctx, n_ctx_override, n_threads;
     struct aglm_sampler_options sampling;
@@ -24,6 +24,7 @@ struct aglm_generate_command {
     struct aglm_sampler *sampler;
     enum aglm_chat_family family;
     uint32_t context; /* positions of the session, 0 until it is open */
+    bool packs_later; /* the weights are in the file yet, and are packed after the first token */
     bool broken_output, ends_in_newline;
 };
 

@@ -4,6 +4,7 @@
  */
 #include "bench/cmd_generate.h"
 #include "bench/requantize.h"
+#include "engine/kernels/kernels.h"
 #include "probes/topology.h"
 
 #include <errno.h>
@@ -45,9 +46,13 @@ static const char HELP[] =
     "                          4096, or the model's)\n"
     "      --override-ctx N    take the model to be trained for N tokens, whatever its file says\n"
     "  -ctk, -ctv TYPE         type of the KV cache: f16, q8_0 or q4_0 (default f16)\n"
-    "  -t, --threads N         (default: physical cores)\n"
+    "  -t, --threads N         (default: strong cores)\n"
     "  -q, --quantize TYPE     re-quantize an F32, F16 or BF16 file on load\n"
-    "      --isa NAME          auto, c, avx2, avx512, neon, dotprod or i8mm (default auto)\n"
+    "      --load pack|mmap    keep the weights in memory, packed for the kernels, or in the "
+    "file's\n"
+    "                          pages and pack them as they are used: no second copy, slower. The\n"
+    "                          first token comes before they are packed (default pack)\n"
+    "      --isa NAME          " AGLM_ISA_NAMES " (default auto)\n"
     "      --backend NAME      cpu or null (default cpu)\n"
     "      --quiet             no figures\n"
     "  -h, --help              this text\n"
@@ -134,6 +139,7 @@ enum {
     OPT_OVERRIDE,
     OPT_CTK,
     OPT_CTV,
+    OPT_LOAD,
     OPT_ISA,
     OPT_BACKEND,
     OPT_QUIET
@@ -163,6 +169,7 @@ static const struct option OPTIONS[] = {{"help", no_argument, NULL, 'h'},
                                         {"cache-type-v", required_argument, NULL, OPT_CTV},
                                         {"threads", required_argument, NULL, 't'},
                                         {"quantize", required_argument, NULL, 'q'},
+                                        {"load", required_argument, NULL, OPT_LOAD},
                                         {"isa", required_argument, NULL, OPT_ISA},
                                         {"backend", required_argument, NULL, OPT_BACKEND},
                                         {"quiet", no_argument, NULL, OPT_QUIET},
@@ -212,6 +219,7 @@ static int set_option(struct aglm_generate_command *c, int option, const char *v
                         : option == OPT_PROMPT_FILE ? &c->prompt_file
                         : option == OPT_SYSTEM      ? &c->system
                         : option == OPT_TEMPLATE    ? &c->template
+                        : option == OPT_LOAD        ? &c->load
                         : option == OPT_ISA         ? &c->isa
                         : option == OPT_BACKEND     ? &c->backend
                                                     : NULL;
@@ -262,11 +270,14 @@ static int check_together(const struct aglm_generate_command *c)
     if (c->quantize != NULL && aglm_requantize_check("-q", c->quantize, &err) < 0) {
         return usage(err.msg, NULL);
     }
-    if (!one_of(c->isa, "auto", "c", "avx2", "avx512")) {
-        return usage("--isa: must be auto, c, avx2 or avx512", c->isa);
+    if (!aglm_kernels_is_name(c->isa)) {
+        return usage("--isa: must be " AGLM_ISA_NAMES, c->isa);
     }
     if (!one_of(c->backend, "cpu", "null", NULL, NULL)) {
         return usage("--backend: must be cpu or null", c->backend);
+    }
+    if (!one_of(c->load, "pack", "mmap", NULL, NULL)) {
+        return usage("--load: must be pack or mmap", c->load);
     }
     if (c->template != NULL && aglm_chat_family_by_name(&family, c->template, &err) < 0) {
         return usage(err.msg, NULL);
@@ -283,10 +294,11 @@ int aglm_generate_parse(struct aglm_generate_command *c, int argc, char **argv)
     *c = (struct aglm_generate_command){
         .n_max = 256,
         .isa = "auto",
+        .load = "pack",
         .backend = "cpu",
         .type_k = AGLM_F16,
         .type_v = AGLM_F16,
-        .n_threads = (uint64_t)aglm_topology_cores(),
+        .n_threads = (uint64_t)aglm_topology_threads(),
         .sampling = {.top_p = 1, .repeat_penalty = 1, .repeat_last = 64, .seed = 1}};
     optind = 1;
     opterr = 0;

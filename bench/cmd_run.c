@@ -345,6 +345,29 @@ static bool print_results(struct run *run)
     return rc == 0;
 }
 
+/* What loading cost, once for each model as it was loaded: their tests follow one another. */
+static void note_loading(struct run *run)
+{
+    const struct aglm_record *before = NULL;
+    for (size_t i = 0; i < run->result.n; i++) {
+        const struct aglm_record *r = &run->result.records[i];
+        char msg[700];
+        if (before == NULL || before->load_ns != r->load_ns ||
+            strcmp(before->model_path, r->model_path) != 0) {
+            size_t n = (size_t)snprintf(msg, sizeof(msg), "loaded %s in %.2f s", r->model_path,
+                                        (double)r->load_ns / 1e9);
+            if (r->packed_bytes > 0) {
+                snprintf(msg + n, sizeof(msg) - n, ": packed %.2f GB in %.2f s",
+                         r->packed_bytes / 1e9, r->pack_ns / 1e9);
+            } else if (strcmp(r->load, "mmap") == 0) {
+                snprintf(msg + n, sizeof(msg) - n, ": weights stay in the file");
+            }
+            note(run, msg);
+        }
+        before = r;
+    }
+}
+
 static void print_notes(struct run *run)
 {
     const struct aglm_run_result *result = &run->result;
@@ -362,6 +385,7 @@ static void print_notes(struct run *run)
             break;
         }
     }
+    note_loading(run);
     if (run->store != NULL && result->n > 0 && !run->store_failed && !run->options.quiet) {
         char run_text[64];
         snprintf(run_text, sizeof(run_text), " (run %s)", run->common.run_uuid);
@@ -422,11 +446,11 @@ int aglm_cmd_run(int argc, char **argv)
 {
     struct run run = {0};
     struct aglm_err err = {0};
-    uint32_t cores = (uint32_t)aglm_topology_cores();
-    int rc = aglm_options_parse(&run.options, argc, argv, cores, &err);
+    uint32_t threads = (uint32_t)aglm_topology_threads();
+    int rc = aglm_options_parse(&run.options, argc, argv, threads, &err);
     if (rc == 0 && (run.options.help || run.options.suite_list)) {
         if (run.options.help) {
-            aglm_options_help(stdout, cores);
+            aglm_options_help(stdout, threads);
         } else {
             print_suite();
         }

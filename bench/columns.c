@@ -130,10 +130,14 @@ static void fill_ours(struct aglm_row *row, const struct aglm_record *r,
     real(row, "tpot_p50_ms", d->tpot_p50_ms);
     real(row, "tpot_p99_ms", d->tpot_p99_ms);
     whole(row, "load_ns", r->load_ns);
+    text(row, "load", r->load);
+    real(row, "pack_ns", r->pack_ns);
+    real(row, "packed_bytes", r->packed_bytes);
     text(row, "backend", r->backend);
     text(row, "isa", r->isa);
     text(row, "quantization", r->quantization);
     text(row, "requantize", r->requantize);
+    text(row, "fuse", r->fuse);
     text(row, "arch", r->arch);
     text(row, "model_name", r->model_name);
     text(row, "model_digest", r->model_digest);

@@ -130,6 +130,18 @@ static int run_prompt(struct state *s, const int32_t *prompt, size_t n, struct a
     return rc;
 }
 
+/* The pause between the first token and the second. */
+static int settle(struct state *s, struct aglm_err *err)
+{
+    uint64_t start = aglm_clock_ns();
+    if (s->g->settle == NULL || !may_go_on(s)) {
+        return 1;
+    }
+    int rc = s->g->settle(s->g->ctx, err);
+    s->out->settle_ns = aglm_clock_ns() - start;
+    return rc < 0 ? rc : 1;
+}
+
 static int run_tokens(struct state *s, struct aglm_err *err)
 {
     int32_t id = 0;
@@ -137,6 +149,8 @@ static int run_tokens(struct state *s, struct aglm_err *err)
     int rc = choose(s, &id, err);
     uint64_t now = aglm_clock_ns();
     s->out->first_ns = now - last;
+    rc = rc == 1 ? settle(s, err) : rc;
+    now = aglm_clock_ns();
     while (rc == 1 && may_go_on(s)) {
         last = now;
         rc = aglm_session_decode(s->g->session, id, err);

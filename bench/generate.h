@@ -26,7 +26,10 @@ struct aglm_generate {
     struct aglm_sampler *sampler;
     size_t n_max; /* tokens to generate at most; >= 1 */
     size_t n_ctx; /* the session's positions */
-    void *ctx;    /* of the callbacks */
+    /* NULL, or called once between the first token and the second: what only further tokens gain
+     * from waits for it. */
+    int (*settle)(void *ctx, struct aglm_err *err);
+    void *ctx; /* of the callbacks */
     /* Gets whole UTF-8 characters, or bytes that are none; -errno ends the generation. */
     int (*text)(void *ctx, const char *text, size_t size, struct aglm_err *err);
     bool (*cancelled)(void *ctx);
@@ -39,6 +42,7 @@ struct aglm_generated {
     uint64_t first_ns;         /* choosing the first token and handing its text over */
     double tpot_mean_ms, tpot_median_ms; /* per further token: decode, choose, hand over; NaN if
                                             there is none */
+    uint64_t settle_ns;                  /* what settle() took; 0: it was not called */
     uint64_t total_ns;                   /* from the start of prefill to the end */
     enum aglm_stop stop;
     char *text; /* [size], NUL-terminated, the caller's to free: everything handed over */

@@ -35,7 +35,7 @@ static uint64_t count_variants(const struct aglm_options *o)
 {
     uint64_t n = 0;
     for (size_t b = 0; b < o->backends.n; b++) {
-        n += has_isa(o->backends.values[b]) ? o->isas.n : 1;
+        n += has_isa(o->backends.values[b]) ? o->isas.n * o->loads.n : 1;
     }
     return times(times(n, o->models.n), o->quantize.n);
 }
@@ -49,7 +49,7 @@ uint64_t aglm_plan_count(const struct aglm_options *o)
 {
     uint64_t n = times(count_variants(o), count_phases(o));
     n = times(n, times(o->n_batch.n, o->n_ubatch.n));
-    n = times(n, times(o->types_k.n, o->types_v.n));
+    n = times(n, times(o->types_k.n, times(o->types_v.n, o->fuse.n)));
     n = times(n, times(o->n_threads.n, o->cpu_masks.n));
     return times(n, times(o->cpu_strict.n, o->n_depth.n));
 }
@@ -59,13 +59,14 @@ static void add_variants(struct aglm_plan *plan, const struct aglm_options *o)
     for (size_t m = 0; m < o->models.n; m++) {
         for (size_t q = 0; q < o->quantize.n; q++) {
             for (size_t b = 0; b < o->backends.n; b++) {
-                size_t n_isas = has_isa(o->backends.values[b]) ? o->isas.n : 1;
-                for (size_t i = 0; i < n_isas; i++) {
+                size_t n = has_isa(o->backends.values[b]) ? o->isas.n * o->loads.n : 1;
+                for (size_t i = 0; i < n; i++) {
                     plan->variants[plan->n_variants++] =
                         (struct aglm_variant){.model = o->models.values[m],
                                               .quantize = o->quantize.values[q],
                                               .backend = o->backends.values[b],
-                                              .isa = o->isas.values[i],
+                                              .isa = o->isas.values[i / o->loads.n],
+                                              .load = o->loads.values[i % o->loads.n],
                                               .model_index = m};
                 }
             }
@@ -119,6 +120,8 @@ static void add_configuration(struct aglm_plan *plan, const struct aglm_options 
     k /= o->types_v.n;
     test.type_k = o->types_k.values[k % o->types_k.n];
     k /= o->types_k.n;
+    test.fuse = o->fuse.values[k % o->fuse.n];
+    k /= o->fuse.n;
     test.n_ubatch = o->n_ubatch.values[k % o->n_ubatch.n];
     k /= o->n_ubatch.n;
     test.n_batch = o->n_batch.values[k];

@@ -2,7 +2,8 @@
  * clock, no file.
  *
  * Loaded models are called variants: one model file with one re-quantization on one backend with
- * one instruction set. The null backend has no instruction set, so it takes part only once.
+ * one instruction set, loaded in one way. The null backend has no instruction set and packs
+ * nothing, so it takes part only once.
  */
 #ifndef AGLM_BENCH_MATRIX_H
 #define AGLM_BENCH_MATRIX_H
@@ -17,8 +18,8 @@
 #define AGLM_PLAN_MAX_TESTS 1000
 
 struct aglm_variant {
-    const char *model, *quantize, *backend,
-        *isa;           /* the options' strings, which must outlive the plan */
+    const char *model, *quantize, *backend, *isa,
+        *load;          /* the options' strings, which must outlive the plan */
     size_t model_index; /* in options->models */
 };
 
@@ -26,6 +27,7 @@ struct aglm_test {
     size_t variant; /* in plan->variants */
     const char *cpu_mask;
     const char *type_k, *type_v; /* of the KV cache */
+    const char *fuse;            /* see engine/fusion.h */
     uint32_t n_threads, n_batch, n_ubatch, n_depth, n_prompt, n_gen;
     bool cpu_strict;
     const struct aglm_suite_entry *prompt; /* whose lengths these are, or NULL */

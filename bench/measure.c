@@ -42,20 +42,38 @@ int aglm_measure_warm_up(struct aglm_session *session, const int32_t *tokens,
     return rc;
 }
 
-/* Ties go to the lowest id; NaN never wins. */
+/* The largest first, in lanes that a compiler can keep in registers; then where it is. Ties go to
+ * the lowest id; NaN never wins (unless logits[0] is one: then it is 0, as all else compares
+ * false). */
 static int32_t most_likely(const float *logits, uint32_t n)
 {
-    uint32_t best = 0;
-    for (uint32_t i = 1; i < n; i++) {
-        best = logits[i] > logits[best] ? i : best;
+    enum { LANES = 16 };
+    float lane[LANES], best = logits[0];
+    uint32_t i = 0;
+    for (uint32_t k = 0; k < LANES; k++) {
+        lane[k] = best;
     }
-    return (int32_t)best;
+    for (; i + LANES <= n; i += LANES) {
+        for (uint32_t k = 0; k < LANES; k++) {
+            lane[k] = logits[i + k] > lane[k] ? logits[i + k] : lane[k];
+        }
+    }
+    for (uint32_t k = 0; k < LANES; k++) {
+        best = lane[k] > best ? lane[k] : best;
+    }
+    for (; i < n; i++) {
+        best = logits[i] > best ? logits[i] : best;
+    }
+    for (i = 0; i < n && !(logits[i] >= best); i++) {
+    }
+    return i < n ? (int32_t)i : 0;
 }
 
 /* The timed window. tokens: prompt, then tokens to generate. out->token_ns has room for n_gen - 1
  * times. */
 static int run_window(struct aglm_sample *out, struct aglm_session *session, const int32_t *tokens,
-                      const struct aglm_test *test, uint32_t n_vocab, struct aglm_err *err)
+                      const struct aglm_test *test, uint32_t n_vocab,
+                      struct aglm_op_profile *profile, struct aglm_err *err)
 {
     volatile float sink; /* the compiler may not leave out the read of a logit */
     uint64_t start = aglm_clock_ns();
@@ -68,6 +86,9 @@ static int run_window(struct aglm_sample *out, struct aglm_session *session, con
         sink = aglm_session_logits(session)[0];
         last = aglm_clock_ns();
         out->prefill_ns = last - start;
+    }
+    if (profile != NULL) {
+        (void)aglm_session_profile(session, &profile[1], NULL);
     }
     for (uint32_t i = 0; i < test->n_gen; i++) {
         int32_t token = n_vocab > 0 ? most_likely(aglm_session_logits(session), n_vocab)
@@ -96,8 +117,24 @@ static uint64_t peak_rss_bytes(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
 }
 
+/* run_window, observed or not. */
+static int run_profiled(struct aglm_sample *out, struct aglm_session *session,
+                        const int32_t *tokens, const struct aglm_test *test, uint32_t n_vocab,
+                        struct aglm_op_profile *profile, struct aglm_err *err)
+{
+    int rc = profile != NULL ? aglm_session_profile(session, &profile[0], err) : 0;
+    if (rc == 0) {
+        rc = run_window(out, session, tokens, test, n_vocab, profile, err);
+    }
+    if (profile != NULL) {
+        (void)aglm_session_profile(session, NULL, NULL);
+    }
+    return rc;
+}
+
 int aglm_measure_once(struct aglm_sample *out, struct aglm_session *session, const int32_t *tokens,
-                      const struct aglm_test *test, uint32_t n_vocab, struct aglm_err *err)
+                      const struct aglm_test *test, uint32_t n_vocab,
+                      struct aglm_op_profile *profile, struct aglm_err *err)
 {
     struct aglm_sample s = {.n_token_ns = test->n_gen > 1 ? test->n_gen - 1 : 0};
     s.token_ns = calloc(s.n_token_ns + 1, sizeof(*s.token_ns));
@@ -110,7 +147,7 @@ int aglm_measure_once(struct aglm_sample *out, struct aglm_session *session, con
     int rc = aglm_measure_fill(session, tokens, test->n_depth, err);
     if (rc == 0) {
         aglm_conditions_take(&s.before, NULL);
-        rc = run_window(&s, session, tokens + test->n_depth, test, n_vocab, err);
+        rc = run_profiled(&s, session, tokens + test->n_depth, test, n_vocab, profile, err);
         aglm_conditions_take(&s.after, NULL);
         aglm_conditions_between(&s.before, &s.after);
     }

@@ -8,6 +8,8 @@
 #include "bench/cpumask.h"
 #include "bench/options_foreign.h"
 #include "bench/requantize.h"
+#include "engine/fusion.h"
+#include "engine/kernels/kernels.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -73,19 +75,21 @@ static int check_backend(const char *option, const char *item, struct aglm_err *
     return aglm_err_set(err, -EINVAL, "%s: '%.40s' is no backend: give cpu or null", option, item);
 }
 
+static int check_load(const char *option, const char *item, struct aglm_err *err)
+{
+    if (strcmp(item, "pack") == 0 || strcmp(item, "mmap") == 0) {
+        return 0;
+    }
+    return aglm_err_set(err, -EINVAL, "%s: '%.40s': give pack or mmap", option, item);
+}
+
 static int check_isa(const char *option, const char *item, struct aglm_err *err)
 {
-    static const char *const names[] = {"auto", "c", "avx2", "avx512", "neon", "dotprod", "i8mm"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(item, names[i]) == 0) {
-            return 0;
-        }
+    if (aglm_kernels_is_name(item)) {
+        return 0;
     }
-    return aglm_err_set(
-        err, -EINVAL,
-        "%s: '%.40s' is no instruction set: give auto, c, avx2, avx512, neon, dotprod "
-        "or i8mm",
-        option, item);
+    return aglm_err_set(err, -EINVAL, "%s: '%.40s' is no instruction set: give " AGLM_ISA_NAMES,
+                        option, item);
 }
 
 static int check_cache_type(const char *option, const char *item, struct aglm_err *err)
@@ -123,6 +127,11 @@ static int set_quantize(struct aglm_options *o, const char *option, const char *
     return add_strings(&o->quantize, option, v, aglm_requantize_check, err);
 }
 
+static int set_load(struct aglm_options *o, const char *option, const char *v, struct aglm_err *err)
+{
+    return add_strings(&o->loads, option, v, check_load, err);
+}
+
 static int set_backend(struct aglm_options *o, const char *option, const char *v,
                        struct aglm_err *err)
 {
@@ -149,6 +158,48 @@ static int set_type_v(struct aglm_options *o, const char *option, const char *v,
                       struct aglm_err *err)
 {
     return add_strings(&o->types_v, option, v, check_cache_type, err);
+}
+
+/* One value of --fuse, in its shortest form; a value that is there already is not added again. */
+static int add_fuse(struct aglm_options *o, const char *option, const char *item,
+                    struct aglm_err *err)
+{
+    char name[AGLM_FUSION_NAME_SIZE];
+    uint32_t fused;
+    if (aglm_fusion_parse(&fused, item) < 0) {
+        return aglm_err_set(err, -EINVAL,
+                            "%s: '%.40s' names no fused operators: give all, none, each, or norm, "
+                            "qkv, gateup, rope, softmax joined by + (only these) or behind all- "
+                            "(all but this)",
+                            option, item);
+    }
+    aglm_fusion_name(name, sizeof(name), fused);
+    for (size_t i = 0; i < o->fuse.n; i++) {
+        if (strcmp(o->fuse.values[i], name) == 0) {
+            return 0;
+        }
+    }
+    return push_string(&o->fuse, name, strlen(name), err);
+}
+
+/* "each" stands for all, all but one of each, and none: what a table of gains needs. */
+static int set_fuse(struct aglm_options *o, const char *option, const char *v, struct aglm_err *err)
+{
+    static const char *const each[] = {"all",      "all-norm",    "all-qkv", "all-gateup",
+                                       "all-rope", "all-softmax", "none"};
+    struct aglm_str_list items = {0};
+    int rc = add_strings(&items, option, v, NULL, err);
+    for (size_t i = 0; i < items.n && rc == 0; i++) {
+        if (strcmp(items.values[i], "each") != 0) {
+            rc = add_fuse(o, option, items.values[i], err);
+            continue;
+        }
+        for (size_t k = 0; k < sizeof(each) / sizeof(each[0]) && rc == 0; k++) {
+            rc = add_fuse(o, option, each[k], err);
+        }
+    }
+    finish_strings(&items);
+    return rc;
 }
 
 static int set_pg(struct aglm_options *o, const char *option, const char *v, struct aglm_err *err)
@@ -321,13 +372,16 @@ static const struct option options[] = {
     {{"-C", "--cpu-mask"}, KIND_SETTER, .set = set_mask},
     {{"--cpu-strict"}, KIND_LIST, AT(cpu_strict), 0, 1},
     {{"-q", "--quantize"}, KIND_SETTER, .set = set_quantize},
+    {{"--load"}, KIND_SETTER, .set = set_load},
     {{"--backend"}, KIND_SETTER, .set = set_backend},
+    {{"--fuse"}, KIND_SETTER, .set = set_fuse},
     {{"--isa"}, KIND_SETTER, .set = set_isa},
     {{"-r", "--repetitions"}, KIND_NUMBER, AT(repetitions), 1, 1000},
     {{"--delay"}, KIND_NUMBER, AT(delay_s), 0, 86400},
     {{"--max-time"}, KIND_NUMBER, AT(max_time_s), 1, 604800},
     {{"--seed"}, KIND_NUMBER, AT(seed), 0, INT64_MAX},
     {{"--roof"}, KIND_SETTER, .set = set_roof},
+    {{"--profile-ops"}, KIND_FLAG, AT(profile_ops)},
     {{"-o", "--output"}, KIND_SETTER, .set = set_output},
     {{"-oe", "--output-err"}, KIND_SETTER, .set = set_output_err},
     {{"--db"}, KIND_SETTER, .set = set_db},
@@ -394,12 +448,47 @@ static int check_suite(const struct aglm_options *o, struct aglm_err *err)
     return 0;
 }
 
+/* What computes nothing has no operators. */
+static int check_profile(const struct aglm_options *o, struct aglm_err *err)
+{
+    for (size_t i = 0; o->profile_ops && i < o->backends.n; i++) {
+        if (strcmp(o->backends.values[i], "null") == 0) {
+            return aglm_err_set(err, -EINVAL,
+                                "--profile-ops: the null backend has no operators: leave out "
+                                "--backend null");
+        }
+    }
+    return 0;
+}
+
+static bool holds(const struct aglm_str_list *list, const char *value, bool other)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if ((strcmp(list->values[i], value) == 0) != other) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is re-quantized is no longer what lies in the file. */
+static int check_load_together(const struct aglm_options *o, struct aglm_err *err)
+{
+    if (holds(&o->loads, "mmap", false) && holds(&o->quantize, "none", true)) {
+        return aglm_err_set(err, -EINVAL,
+                            "--load mmap: leaves the weights as they are in the file, and -q makes "
+                            "others of them: give one of the two");
+    }
+    return 0;
+}
+
 static int fill_defaults(struct aglm_options *o, uint32_t default_threads, struct aglm_err *err)
 {
     if (default_string(&o->models, AGLM_OPTIONS_DEFAULT_MODEL) < 0 ||
-        default_string(&o->quantize, "none") < 0 || default_string(&o->backends, "cpu") < 0 ||
-        default_string(&o->isas, "auto") < 0 || default_string(&o->cpu_masks, "0x0") < 0 ||
-        default_string(&o->types_k, "f16") < 0 || default_string(&o->types_v, "f16") < 0 ||
+        default_string(&o->quantize, "none") < 0 || default_string(&o->loads, "pack") < 0 ||
+        default_string(&o->backends, "cpu") < 0 || default_string(&o->isas, "auto") < 0 ||
+        default_string(&o->cpu_masks, "0x0") < 0 || default_string(&o->types_k, "f16") < 0 ||
+        default_string(&o->types_v, "f16") < 0 || default_string(&o->fuse, "all") < 0 ||
         default_list(&o->n_prompt, o->n_suite > 0 ? 0 : 512) < 0 ||
         default_list(&o->n_gen, o->n_suite > 0 ? 0 : 128) < 0 || default_list(&o->n_depth, 0) < 0 ||
         default_list(&o->n_threads, default_threads) < 0 || default_list(&o->n_batch, 2048) < 0 ||
@@ -467,6 +556,8 @@ int aglm_options_parse(struct aglm_options *out, int argc, char **argv, uint32_t
         }
     }
     rc = o.help ? 0 : check_suite(&o, err);
+    rc = rc == 0 ? check_profile(&o, err) : rc;
+    rc = rc == 0 && !o.help ? check_load_together(&o, err) : rc;
     rc = rc == 0 ? fill_defaults(&o, default_threads, err) : rc;
     if (rc < 0) {
         goto fail;
@@ -482,11 +573,13 @@ void aglm_options_finish(struct aglm_options *o)
 {
     finish_strings(&o->models);
     finish_strings(&o->quantize);
+    finish_strings(&o->loads);
     finish_strings(&o->backends);
     finish_strings(&o->isas);
     finish_strings(&o->cpu_masks);
     finish_strings(&o->types_k);
     finish_strings(&o->types_v);
+    finish_strings(&o->fuse);
     aglm_u32_list_finish(&o->n_prompt);
     aglm_u32_list_finish(&o->n_gen);
     aglm_u32_list_finish(&o->n_depth);

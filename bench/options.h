@@ -37,7 +37,7 @@ struct aglm_prompt_gen {
 };
 
 struct aglm_options {
-    struct aglm_str_list models, quantize, backends, isas, cpu_masks, types_k, types_v;
+    struct aglm_str_list models, quantize, loads, backends, isas, cpu_masks, types_k, types_v, fuse;
     struct aglm_u32_list n_prompt, n_gen, n_depth, n_threads, n_batch, n_ubatch, cpu_strict;
     struct aglm_prompt_gen *pg; /* [n_pg] */
     size_t n_pg;
@@ -47,9 +47,10 @@ struct aglm_options {
     uint64_t max_time_s;   /* 0: no limit */
     uint64_t override_ctx; /* 0: the file's context length */
     enum aglm_format output, output_err;
-    char *db;    /* NULL: not given */
-    char *label; /* NULL: not given */
-    bool roof;   /* measure the device's limits too */
+    char *db;         /* NULL: not given */
+    char *label;      /* NULL: not given */
+    bool profile_ops; /* take the time of every operator */
+    bool roof;        /* measure the device's limits too */
     bool no_db, quiet, progress, no_warmup, help, suite_list;
 };
 

@@ -14,6 +14,11 @@ static const char swept[] =
     "a\n"
     "                              type or mixture of `aglm-bench model quantize`, int8, or\n"
     "                              int8:FILE with the scales of `aglm-bench calibrate`\n"
+    "  --load pack|mmap            pack: weights are repacked for the kernels, once, when loaded; "
+    "mmap:\n"
+    "                              they stay in the file's pages and are repacked as they are "
+    "used:\n"
+    "                              no second copy, the same logits, slower (default: pack)\n"
     "  -p, --n-prompt N            prompt tokens; 0: no prompt test (default: 512)\n"
     "  -n, --n-gen N               tokens to generate; 0: no such test (default: 128)\n"
     "  -pg PROMPT,GEN              prompt, then generation, in one test (default: none)\n"
@@ -27,12 +32,18 @@ static const char swept[] =
     "  -ctv, --cache-type-v f16|q8_0|q4_0  of its values (default: f16)\n";
 
 static const char machine[] =
-    "  -C, --cpu-mask HEX          CPUs the threads may use; 0x0: no pinning (default: 0x0)\n"
+    "  -C, --cpu-mask HEX          CPUs the threads may use; 0x0: the most\n"
+    "                              capable ones where CPUs differ (default: 0x0)\n"
     "  --cpu-strict 0|1            one CPU of the mask for each thread (default: 0)\n"
     "  --backend cpu|null          null does no arithmetic: it measures this program (default: "
     "cpu)\n"
-    "  --isa auto|c|avx2|avx512|neon|dotprod|i8mm\n"
+    "  --isa auto|c|avx2|avxvnni|avx512|neon|dotprod|i8mm\n"
     "                              instruction set of the kernels (default: auto)\n"
+    "  --fuse all|none|each|LIST   operators that run fused: norm, qkv, gateup, rope, softmax; A+B "
+    "is\n"
+    "                              only these, all-A all but A; each: all, all but one of each, "
+    "none,\n"
+    "                              to see what each is worth (default: all)\n"
     "  --override-ctx N            context length to assume where the file states one that is too\n"
     "                              short (GLM-Edge); at most 8192 or the file's own\n"
     "\n"
@@ -46,6 +57,9 @@ static const char machine[] =
     "  --roof on|off               measure this device's limits at the beginning, between rounds "
     "and\n"
     "                              at the end, for the column 'of roof' (default: on)\n"
+    "  --profile-ops               also the time, bytes, operations and share of the limit of "
+    "every\n"
+    "                              operator, in a second table (and in json and the store)\n"
     "  --seed N                    for the order of tests and the token ids (default: 1)\n"
     "\n"
     "Results:\n"
@@ -87,7 +101,7 @@ void aglm_options_help(FILE *out, uint32_t default_threads)
         "Measures how fast a model runs on this device, and says how far to trust the numbers.\n\n",
         out);
     fputs(swept, out);
-    fprintf(out, "  -t, --threads N             (default: %" PRIu32 ", the physical cores)\n",
+    fprintf(out, "  -t, --threads N             (default: %" PRIu32 ", the strong cores)\n",
             default_threads);
     fputs(machine, out);
     fputs(notes, out);

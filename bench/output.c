@@ -6,6 +6,7 @@
 
 #include "bench/columns.h"
 #include "bench/escape.h"
+#include "bench/operators.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -111,6 +112,36 @@ static void json_samples(FILE *out, const char *break_line, const struct aglm_re
     fputs(" ]", out);
 }
 
+static void json_operators(FILE *out, const char *break_line, const struct aglm_record *r)
+{
+    fprintf(out, ",%s\"operators\": [", break_line);
+    for (size_t i = 0; i < r->n_operators; i++) {
+        const struct aglm_operator *o = &r->operators[i];
+        struct aglm_operator_figures f;
+        aglm_operator_derive(&f, r, o);
+        fprintf(out, "%s{\"phase\": ", i > 0 ? ", " : " ");
+        aglm_escape_json(out, o->phase);
+        fputs(", \"name\": ", out);
+        aglm_escape_json(out, o->name);
+        fprintf(out, ", \"calls\": %" PRIu64 ", \"ns\": %" PRIu64 ", \"wait_ns\": %" PRIu64,
+                o->calls, o->ns, o->wait_ns);
+        const struct {
+            const char *name;
+            double v;
+        } numbers[] = {{"weight_bytes", o->weight_bytes}, {"kv_bytes", o->kv_bytes},
+                       {"act_bytes", o->act_bytes},       {"int8_ops", o->int8_ops},
+                       {"float_ops", o->float_ops},       {"share_percent", f.share_percent},
+                       {"bytes_per_s", f.bytes_per_s},    {"ops_per_s", f.ops_per_s},
+                       {"roof_percent", f.roof_percent}};
+        for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++) {
+            fprintf(out, ", \"%s\": ", numbers[k].name);
+            json_number(out, numbers[k].v);
+        }
+        fputc('}', out);
+    }
+    fputs(" ]", out);
+}
+
 static void json_object(FILE *out, const char *break_line, const struct aglm_record *record)
 {
     struct aglm_row row;
@@ -120,6 +151,9 @@ static void json_object(FILE *out, const char *break_line, const struct aglm_rec
         json_cell(out, &row.cells[c]);
     }
     json_samples(out, break_line, record);
+    if (record->n_operators > 0) {
+        json_operators(out, break_line, record);
+    }
 }
 
 static void json(FILE *out, const struct aglm_record *records, size_t n)

@@ -15,5 +15,9 @@ int aglm_output(FILE *out, enum aglm_format format, const struct aglm_record *re
 
 /* The Markdown table; see output_md.c. */
 int aglm_output_md(FILE *out, const struct aglm_record *records, size_t n);
+/* Its parts about fused operators, where a run has tests that differ in nothing else, and about
+ * profiled ones; see output_ops.c. */
+void aglm_output_gains(FILE *out, const struct aglm_record *records, size_t n);
+void aglm_output_operators(FILE *out, const struct aglm_record *records, size_t n);
 
 #endif

@@ -81,9 +81,19 @@ static void cell_type_k(char *buf, const struct aglm_record *r, const struct agl
     snprintf(buf, CELL_SIZE, "%s", r->type_k);
 }
 
+static void cell_load(char *buf, const struct aglm_record *r, const struct aglm_results *d)
+{
+    snprintf(buf, CELL_SIZE, "%s", r->load);
+}
+
 static void cell_type_v(char *buf, const struct aglm_record *r, const struct aglm_results *d)
 {
     snprintf(buf, CELL_SIZE, "%s", r->type_v);
+}
+
+static void cell_fuse(char *buf, const struct aglm_record *r, const struct aglm_results *d)
+{
+    aglm_escape_md(buf, CELL_SIZE, r->fuse);
 }
 
 static void cell_test(char *buf, const struct aglm_record *r, const struct aglm_results *d)
@@ -168,6 +178,8 @@ static const struct md_column md_columns[] = {
     {"n_ubatch", cell_ubatch, true, "512"},
     {"type_k", cell_type_k, true, "f16"},
     {"type_v", cell_type_v, true, "f16"},
+    {"fuse", cell_fuse, false, "all"},
+    {"load", cell_load, false, "pack"},
     {"test", cell_test, true, NULL},
     {"t/s", cell_speed, true, NULL},
     {"median", cell_median, true, NULL}, /* its header says what the interval is */
@@ -283,6 +295,8 @@ int aglm_output_md(FILE *out, const struct aglm_record *records, size_t n)
         print_row(out, &t, i);
     }
     print_reasons(out, records, n);
+    aglm_output_gains(out, records, n);
+    aglm_output_operators(out, records, n);
     fprintf(out, "\nbuild: %.10s (%s)\n", records[0].commit, records[0].version);
     free(t.cells);
     return 0;

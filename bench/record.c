@@ -24,6 +24,9 @@ void aglm_record_init(struct aglm_record *record)
 {
     const struct aglm_roof_range unknown = {NAN, NAN, NAN};
     *record = (struct aglm_record){.valid = true,
+                                   .load = "pack",
+                                   .pack_ns = NAN,
+                                   .packed_bytes = NAN,
                                    .kv_bytes_per_token = NAN,
                                    .prefill_ops = NAN,
                                    .roof_read = unknown,
@@ -37,6 +40,7 @@ void aglm_record_finish(struct aglm_record *record)
         free(record->samples[i].token_ns);
     }
     free(record->samples);
+    free(record->operators);
     free(record->profile_json);
     *record = (struct aglm_record){0};
 }
@@ -106,6 +110,9 @@ static const struct field fields[] = {
     FIELD(U64, model_n_params),
     FIELD(U64, bytes_per_token),
     FIELD(U64, load_ns),
+    FIELD_OR(TEXT, load, "pack"),
+    FIELD(REAL, pack_ns),
+    FIELD(REAL, packed_bytes),
     FIELD(TEXT, backend),
     FIELD(TEXT, isa),
     FIELD(TEXT, cpu_mask),
@@ -115,6 +122,7 @@ static const struct field fields[] = {
     FIELD_OR(TEXT, text_digest, ""),
     FIELD_OR(TEXT, type_k, "f16"),
     FIELD_OR(TEXT, type_v, "f16"),
+    FIELD_OR(TEXT, fuse, "all"),
     FIELD(U32, n_threads),
     FIELD(U32, n_batch),
     FIELD(U32, n_ubatch),
@@ -271,6 +279,62 @@ fail:
     return NULL;
 }
 
+/* Numbers of an operator; all of them must be there. */
+struct operator_number {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+};
+
+#define OPERATOR(kind, name)                              \
+    {                                                     \
+#name, kind, offsetof(struct aglm_operator, name) \
+    }
+
+static const struct operator_number operator_numbers[] = {
+    OPERATOR(U64, calls),         OPERATOR(U64, ns),         OPERATOR(U64, wait_ns),
+    OPERATOR(REAL, weight_bytes), OPERATOR(REAL, kv_bytes),  OPERATOR(REAL, act_bytes),
+    OPERATOR(REAL, int8_ops),     OPERATOR(REAL, float_ops),
+};
+
+#define N_OPERATOR_NUMBERS (sizeof(operator_numbers) / sizeof(operator_numbers[0]))
+
+static cJSON *operator_to_json(const struct aglm_operator *o)
+{
+    cJSON *object = cJSON_CreateObject();
+    if (object == NULL || !add(object, "phase", clean_string(o->phase)) ||
+        !add(object, "name", clean_string(o->name))) {
+        goto fail;
+    }
+    for (size_t i = 0; i < N_OPERATOR_NUMBERS; i++) {
+        const struct operator_number *n = &operator_numbers[i];
+        const char *at = (const char *)o + n->offset;
+        if (!add(object, n->name,
+                 n->kind == U64 ? whole_number(*(const uint64_t *)(const void *)at)
+                                : real_number(*(const double *)(const void *)at))) {
+            goto fail;
+        }
+    }
+    return object;
+fail:
+    cJSON_Delete(object);
+    return NULL;
+}
+
+static bool operators_to_json(cJSON *root, const struct aglm_record *record)
+{
+    cJSON *array = cJSON_CreateArray();
+    if (!add(root, "operators", array)) {
+        return false;
+    }
+    for (size_t i = 0; i < record->n_operators; i++) {
+        if (!push(array, operator_to_json(&record->operators[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static cJSON *profile_to_json(const char *profile)
 {
     cJSON *object = profile != NULL ? cJSON_Parse(profile) : NULL;
@@ -295,6 +359,9 @@ char *aglm_record_json(const struct aglm_record *record)
         if (!add(root, fields[i].name, field_to_json(record, &fields[i]))) {
             goto out;
         }
+    }
+    if (record->n_operators > 0 && !operators_to_json(root, record)) {
+        goto out;
     }
     for (size_t i = 0; i < record->n_samples; i++) {
         if (!push(samples, sample_to_json(&record->samples[i]))) {
@@ -468,6 +535,57 @@ static int samples_from_json(struct aglm_record *record, const cJSON *samples, s
     return 0;
 }
 
+static bool operator_from_json(struct aglm_operator *o, const cJSON *object)
+{
+    const char *phase = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "phase"));
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "name"));
+    if (phase == NULL || name == NULL || strlen(phase) >= sizeof(o->phase) ||
+        strlen(name) >= sizeof(o->name)) {
+        return false;
+    }
+    snprintf(o->phase, sizeof(o->phase), "%s", phase);
+    snprintf(o->name, sizeof(o->name), "%s", name);
+    for (size_t i = 0; i < N_OPERATOR_NUMBERS; i++) {
+        const struct operator_number *n = &operator_numbers[i];
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, n->name);
+        char *at = (char *)o + n->offset;
+        if (n->kind == U64 ? !read_whole(item, INT64_MAX, (uint64_t *)(void *)at)
+                           : !cJSON_IsNumber(item)) {
+            return false;
+        }
+        if (n->kind == REAL) {
+            *(double *)(void *)at = item->valuedouble;
+        }
+    }
+    return true;
+}
+
+/* May be absent. */
+static int operators_from_json(struct aglm_record *record, const cJSON *array, struct aglm_err *err)
+{
+    int n = cJSON_GetArraySize(array);
+    const cJSON *item;
+    if (array == NULL) {
+        return 0;
+    }
+    if (!cJSON_IsArray(array) || n > MAX_SAMPLES) {
+        return aglm_err_set(err, -EINVAL, "record: operators is no array or absurdly long");
+    }
+    record->operators = calloc((size_t)n + 1, sizeof(*record->operators));
+    if (record->operators == NULL) {
+        return aglm_err_set(err, -ENOMEM, "record: out of memory");
+    }
+    cJSON_ArrayForEach(item, array)
+    {
+        if (!operator_from_json(&record->operators[record->n_operators], item)) {
+            return aglm_err_set(err, -EINVAL, "record: operators[%zu] is not complete",
+                                record->n_operators);
+        }
+        record->n_operators++;
+    }
+    return 0;
+}
+
 static int profile_from_json(struct aglm_record *record, const cJSON *profile, struct aglm_err *err)
 {
     if (cJSON_IsNull(profile)) {
@@ -503,6 +621,9 @@ static int from_json(struct aglm_record *record, const cJSON *root, struct aglm_
         }
     }
     int rc = profile_from_json(record, cJSON_GetObjectItemCaseSensitive(root, "profile"), err);
+    if (rc == 0) {
+        rc = operators_from_json(record, cJSON_GetObjectItemCaseSensitive(root, "operators"), err);
+    }
     return rc < 0
                ? rc
                : samples_from_json(record, cJSON_GetObjectItemCaseSensitive(root, "samples"), err);

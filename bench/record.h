@@ -34,6 +34,15 @@ struct aglm_roof_range {
     double best, median, low;
 };
 
+/* One operator in one phase, summed over the samples (engine/ops.h says what is counted). */
+struct aglm_operator {
+    char phase[8]; /* "prefill", "decode" (the first token included) */
+    char name[16]; /* "embed", "norm", … */
+    uint64_t calls;
+    uint64_t ns, wait_ns; /* of the first thread: at work; waiting at the barriers behind it */
+    double weight_bytes, kv_bytes, act_bytes, int8_ops, float_ops; /* of all threads */
+};
+
 struct aglm_record {
     /* identity */
     char run_uuid[37];  /* UUID v7 of the invocation: all tests of one command share it */
@@ -55,9 +64,14 @@ struct aglm_record {
     char model_path[512], model_name[128], model_type[64], arch[32], quantization[16],
         model_digest[33];
     uint64_t model_size, model_n_params, bytes_per_token, load_ns;
+    /* Of load_ns, what repacking the weights for the kernels took, and the bytes of that copy; 0:
+     * there is none. NaN: unknown, in tests from before it was measured. */
+    double pack_ns, packed_bytes;
     /* configuration */
     char backend[16], isa[16], cpu_mask[64], affinity[128], requantize[16];
+    char load[8];              /* where the weights are: "pack" or "mmap" */
     char type_k[8], type_v[8]; /* of the KV cache: "f16", "q8_0", "q4_0" */
+    char fuse[40];             /* operators that ran fused: "all", "none", "all-norm", "qkv+rope" */
     uint32_t n_threads, n_batch, n_ubatch, n_prompt, n_gen, n_depth,
         repetitions; /* repetitions asked for */
     uint64_t seed;
@@ -74,6 +88,8 @@ struct aglm_record {
     /* samples, in the order taken */
     struct aglm_sample *samples;
     size_t n_samples;
+    struct aglm_operator *operators; /* [n_operators]; none: not profiled */
+    size_t n_operators;
     /* verdict */
     bool valid;
     char reasons[512]; /* "" when valid, else "; "-separated */

@@ -8,8 +8,8 @@
 
 #include "bench/cpumask.h"
 #include "bench/stats.h"
+#include "engine/kernels/kernels.h"
 #include "probes/clock.h"
-#include "probes/isa.h"
 #include "probes/roof_cpus.h"
 
 #include <errno.h>
@@ -61,13 +61,8 @@ struct aglm_roofs {
 /* As the kernels are chosen. */
 static const char *isa_of(const char *isa, uint32_t flags)
 {
-    if (strcmp(isa, "auto") != 0) {
-        return isa;
-    }
-    if (flags & (AGLM_ISA_NEON | AGLM_ISA_DOTPROD | AGLM_ISA_I8MM)) {
-        return "neon"; /* the roof has no loops for it yet: its peak is unknown, not that of C */
-    }
-    return flags & AGLM_ISA_AVX512 ? "avx512" : flags & AGLM_ISA_AVX2 ? "avx2" : "c";
+    struct aglm_kernels k;
+    return strcmp(isa, "auto") == 0 && aglm_kernels_select(&k, isa, flags, NULL) == 0 ? k.isa : isa;
 }
 
 /* The CPUs of this process. */

@@ -11,7 +11,9 @@
 
 #include "bench/cpumask.h"
 #include "bench/measure.h"
+#include "bench/operators.h"
 #include "bench/verdict.h"
+#include "engine/fusion.h"
 #include "probes/clock.h"
 #include "probes/isa.h"
 
@@ -106,7 +108,7 @@ static bool same_configuration(const struct aglm_test *a, const struct aglm_test
     return a->variant == b->variant && a->n_threads == b->n_threads && a->n_batch == b->n_batch &&
            a->n_ubatch == b->n_ubatch && a->cpu_strict == b->cpu_strict &&
            strcmp(a->cpu_mask, b->cpu_mask) == 0 && strcmp(a->type_k, b->type_k) == 0 &&
-           strcmp(a->type_v, b->type_v) == 0;
+           strcmp(a->type_v, b->type_v) == 0 && strcmp(a->fuse, b->fuse) == 0;
 }
 
 /* Makes the open session one of test i's configuration, with room for every test of that
@@ -141,6 +143,8 @@ static int ensure_session(struct runner *r, size_t i, bool *opened, struct aglm_
     if (rc < 0) {
         return rc;
     }
+    uint32_t fused = AGLM_FUSE_ALL;
+    (void)aglm_fusion_parse(&fused, test->fuse); /* the options were checked */
     uint32_t n_batch = test->n_batch < n_ctx ? test->n_batch : (uint32_t)n_ctx;
     struct aglm_session_options options = {
         .n_ctx = (uint32_t)n_ctx,
@@ -152,6 +156,7 @@ static int ensure_session(struct runner *r, size_t i, bool *opened, struct aglm_
         .cpu_mask = aglm_cpumask_is_empty(&mask) ? NULL : mask.bits,
         .cpu_mask_bytes = sizeof(mask.bits),
         .cpu_strict = test->cpu_strict,
+        .unfused = AGLM_FUSE_ALL & ~fused,
         .cancelled = r->setup->cancelled,
         .cancelled_ctx = r->setup->ctx};
     rc = aglm_session_open(&r->session, model, &options, err);
@@ -227,7 +232,8 @@ static int measure(struct runner *r, size_t i, struct aglm_err *err)
     }
     tell(r, AGLM_RUN_MEASURE, v, i, test->record.n_samples + 1, 0);
     rc = aglm_measure_once(&sample, r->session, aglm_runner_tokens(r, i), aglm_runner_test(r, i),
-                           aglm_runner_test(r, i)->prompt != NULL ? n_vocab : 0, err);
+                           aglm_runner_test(r, i)->prompt != NULL ? n_vocab : 0,
+                           r->setup->options->profile_ops ? test->ops : NULL, err);
     if (rc < 0) {
         return rc;
     }
@@ -238,6 +244,9 @@ static int measure(struct runner *r, size_t i, struct aglm_err *err)
     if (aglm_record_add(&test->record, &sample) < 0) {
         free(sample.token_ns);
         return aglm_err_set(err, -ENOMEM, "out of memory for samples");
+    }
+    if (r->setup->options->profile_ops && aglm_operators_set(&test->record, test->ops) < 0) {
+        return aglm_err_set(err, -ENOMEM, "out of memory for operators");
     }
     snprintf(test->record.affinity, sizeof(test->record.affinity), "%s",
              aglm_session_affinity(r->session));

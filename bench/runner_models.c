@@ -85,15 +85,16 @@ static unsigned most_threads(const struct aglm_plan *plan, size_t v)
 int aglm_runner_open_variant(struct runner *r, size_t v, struct aglm_err *err)
 {
     const struct aglm_variant *variant = &r->setup->plan->variants[v];
-    struct aglm_model_options options = {.path = r->setup->paths[variant->model_index],
-                                         .backend = variant->backend,
-                                         .isa = variant->isa,
-                                         .quantize_quick = true,
-                                         .n_load_threads = most_threads(r->setup->plan, v),
-                                         .n_ctx_override =
-                                             (uint32_t)r->setup->options->override_ctx,
-                                         .cancelled = r->setup->cancelled,
-                                         .cancelled_ctx = r->setup->ctx};
+    struct aglm_model_options options = {
+        .path = r->setup->paths[variant->model_index],
+        .backend = variant->backend,
+        .isa = variant->isa,
+        .quantize_quick = true,
+        .load = strcmp(variant->load, "mmap") == 0 ? AGLM_LOAD_MMAP : AGLM_LOAD_PACK,
+        .n_load_threads = most_threads(r->setup->plan, v),
+        .n_ctx_override = (uint32_t)r->setup->options->override_ctx,
+        .cancelled = r->setup->cancelled,
+        .cancelled_ctx = r->setup->ctx};
     int rc = aglm_requantize_open(&r->variants[v].model, &options, variant->quantize, err);
     if (rc == 0) {
         rc = make_tokens(r, v, err);

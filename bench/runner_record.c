@@ -74,12 +74,16 @@ int aglm_runner_start_record(struct runner *r, size_t i, struct aglm_err *err)
     rec->model_n_params = info->n_params;
     rec->bytes_per_token = info->bytes_per_token;
     rec->load_ns = info->load_ns;
+    rec->pack_ns = (double)info->pack_ns;
+    rec->packed_bytes = (double)info->packed_bytes;
+    snprintf(rec->load, sizeof(rec->load), "%s", info->load);
     snprintf(rec->backend, sizeof(rec->backend), "%s", variant->backend);
     snprintf(rec->isa, sizeof(rec->isa), "%s", info->isa);
     snprintf(rec->cpu_mask, sizeof(rec->cpu_mask), "%s", test->cpu_mask);
     aglm_requantize_label(rec->requantize, variant->quantize);
     snprintf(rec->type_k, sizeof(rec->type_k), "%s", test->type_k);
     snprintf(rec->type_v, sizeof(rec->type_v), "%s", test->type_v);
+    snprintf(rec->fuse, sizeof(rec->fuse), "%s", test->fuse);
     rec->n_threads = test->n_threads;
     rec->n_batch = test->n_batch;
     rec->n_ubatch = test->n_ubatch;

@@ -14,6 +14,7 @@ struct variant_state {
 
 struct test_state {
     struct aglm_record record;
+    struct aglm_op_profile ops[2];   /* prefill, decode; of all repetitions */
     struct aglm_suite_prompt prompt; /* ids is NULL where the test has none */
     bool started, warmed, failed, skipped;
 };

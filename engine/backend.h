@@ -17,6 +17,10 @@ struct aglm_backend {
     int (*load)(void **weights, const struct aglm_model *model,
                 const struct aglm_model_options *options, struct aglm_model_info *info,
                 struct aglm_err *err);
+    /* See aglm_model_pack; NULL where there is nothing to pack. */
+    int (*pack)(void *weights, const struct aglm_model *model,
+                const struct aglm_model_options *options, struct aglm_model_info *info,
+                struct aglm_err *err);
     void (*weights_free)(void *weights);
     /* Everything a session needs; options were checked, cache types are set. */
     int (*open)(void **state, const struct aglm_model *model,
@@ -30,6 +34,8 @@ struct aglm_backend {
     /* See aglm_session_observe; NULL where there are no activations. */
     void (*observe)(void *state, void (*fn)(void *ctx, size_t site, const float *x, size_t n),
                     void *ctx);
+    /* See aglm_session_profile; NULL where there are no operators. */
+    void (*profile)(void *state, struct aglm_op_profile *into);
     /* The CPUs its threads may run on, read back, into buf. */
     void (*affinity)(const void *state, char *buf, size_t size);
     /* Bytes of KV cache read to decode a token at depth positions. */

@@ -78,6 +78,8 @@ static void describe(struct aglm_model *m, const struct aglm_model_options *opti
     snprintf(info->backend, sizeof(info->backend), "%s", m->backend->name);
     for (char *p = info->quantization; *p; p++)
         *p = (char)toupper((unsigned char)*p);
+    snprintf(info->load, sizeof(info->load), "%s",
+             options->load == AGLM_LOAD_MMAP ? "mmap" : "pack");
     size_name(size, sizeof(size), info->n_params);
     snprintf(info->description, sizeof(info->description), "%s %s %s", info->arch, size,
              info->quantization);
@@ -85,7 +87,6 @@ static void describe(struct aglm_model *m, const struct aglm_model_options *opti
     info->n_ctx_train = m->hp.n_ctx_train;
     info->n_layers = m->hp.n_layers;
     info->n_embd = m->hp.n_embd;
-    digest(m->file, info->digest);
 }
 
 int aglm_model_open(struct aglm_model **out, const struct aglm_model_options *options,
@@ -115,16 +116,28 @@ int aglm_model_open(struct aglm_model **out, const struct aglm_model_options *op
         goto fail;
     for (size_t i = 0; i < aglm_gguf_tensor_count(m->file); i++)
         m->info.n_params += aglm_gguf_tensor_at(m->file, i)->n_elements;
+    /* Not part of loading, but first: the pages that it reads are given back with the others. */
+    const uint64_t digest_ns = aglm_clock_ns();
+    digest(m->file, m->info.digest);
+    const uint64_t load_ns = aglm_clock_ns();
     rc = backend->load(&m->weights, m, options, &m->info, err);
     if (rc)
         goto fail;
-    m->info.load_ns = aglm_clock_ns() - start_ns;
-    describe(m, options); /* the digest reads the file again: not part of loading */
+    m->info.load_ns = aglm_clock_ns() - load_ns + (digest_ns - start_ns);
+    describe(m, options);
     *out = m;
     return 0;
 fail:
     aglm_model_close(&m);
     return rc;
+}
+
+int aglm_model_pack(struct aglm_model *model, const struct aglm_model_options *options,
+                    struct aglm_err *err)
+{
+    return model->backend->pack
+               ? model->backend->pack(model->weights, model, options, &model->info, err)
+               : 0;
 }
 
 void aglm_model_close(struct aglm_model **model)

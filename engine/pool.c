@@ -2,9 +2,12 @@
  * a futex.
  *
  * The barrier inside a run works the same way. With more threads than CPUs nobody spins: whoever
- * waits gives its CPU away at once.
+ * waits offers its CPU to the others a few times, then sleeps. How many pieces a thread took of the
+ * last run is its speed; see aglm_pool_take.
  */
 #include "engine/pool.h"
+
+#include "probes/placement.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,26 +21,30 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SPINS = 4000, MAX_THREADS = 512, MASK_CPUS = CPU_SETSIZE };
+enum { SPINS = 4000, YIELDS = 16, MAX_THREADS = 512, MASK_CPUS = CPU_SETSIZE, LINE = 64 };
 
 struct worker {
-    struct aglm_pool *pool;
+    _Alignas(LINE) struct aglm_pool *pool; /* taken is written all the time, by one thread */
     pthread_t thread;
     unsigned ith;
+    size_t taken;    /* pieces of this run */
+    size_t left_out; /* last pieces of a step, left to faster threads */
 };
 
 struct aglm_pool {
     unsigned n, started;
-    int spins;
+    int spins, yields;
     struct worker *workers; /* [n]; 0 is the caller and has no thread */
     aglm_pool_fn fn;
     void *ctx;
-    atomic_uint epoch, sleepers;         /* of the workers between runs */
-    atomic_uint arrived, phase, waiting; /* of the barrier */
-    atomic_size_t next;
-    atomic_bool stop;
     bool pinned, caller_pinned, strict;
     cpu_set_t mask, caller_mask; /* asked for; the caller's own, to be put back */
+    atomic_bool stop;
+    /* What is polled lies apart from what is counted. */
+    _Alignas(LINE) atomic_uint epoch, sleepers; /* of the workers between runs */
+    _Alignas(LINE) atomic_uint phase, waiting;  /* of the barrier */
+    _Alignas(LINE) atomic_uint arrived;
+    _Alignas(LINE) atomic_size_t next;
 };
 
 static void relax(void)
@@ -49,14 +56,20 @@ static void relax(void)
 #endif
 }
 
-/* Waits until *word is no longer old: spins, then sleeps. sleepers tells the waker that a wake is
- * needed. */
-static void wait_change(atomic_uint *word, unsigned old, atomic_uint *sleepers, int spins)
+/* Waits until *word is no longer old: spins or yields, then sleeps. sleepers tells the waker that a
+ * wake is needed. */
+static void wait_change(const struct aglm_pool *pool, atomic_uint *word, unsigned old,
+                        atomic_uint *sleepers)
 {
-    for (int i = 0; i < spins; i++) {
+    for (int i = 0; i < pool->spins; i++) {
         if (atomic_load_explicit(word, memory_order_acquire) != old)
             return;
         relax();
+    }
+    for (int i = 0; i < pool->yields; i++) {
+        if (atomic_load_explicit(word, memory_order_acquire) != old)
+            return;
+        sched_yield();
     }
     atomic_fetch_add(sleepers, 1);
     while (atomic_load(word) == old)
@@ -71,16 +84,26 @@ static void change(atomic_uint *word, atomic_uint *sleepers)
         syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, MAX_THREADS, NULL, NULL, 0);
 }
 
-void aglm_pool_barrier(struct aglm_pool *pool)
+bool aglm_pool_last(struct aglm_pool *pool)
 {
     unsigned phase = atomic_load(&pool->phase);
-    if (atomic_fetch_add(&pool->arrived, 1) + 1 == pool->n) {
-        atomic_store(&pool->arrived, 0);
-        atomic_store(&pool->next, 0);
-        change(&pool->phase, &pool->waiting);
-    } else {
-        wait_change(&pool->phase, phase, &pool->waiting, pool->spins);
-    }
+    if (atomic_fetch_add(&pool->arrived, 1) + 1 == pool->n)
+        return true;
+    wait_change(pool, &pool->phase, phase, &pool->waiting);
+    return false;
+}
+
+void aglm_pool_release(struct aglm_pool *pool)
+{
+    atomic_store(&pool->arrived, 0);
+    atomic_store(&pool->next, 0);
+    change(&pool->phase, &pool->waiting);
+}
+
+void aglm_pool_barrier(struct aglm_pool *pool)
+{
+    if (aglm_pool_last(pool))
+        aglm_pool_release(pool);
 }
 
 /* The CPUs thread ith shall run on: the whole mask, or the ith of its CPUs in turn. */
@@ -111,7 +134,7 @@ static void *work(void *arg)
     if (pool->pinned)
         pin(pool, w->ith);
     for (unsigned epoch = 0;; epoch++) {
-        wait_change(&pool->epoch, epoch, &pool->sleepers, pool->spins);
+        wait_change(pool, &pool->epoch, epoch, &pool->sleepers);
         if (atomic_load(&pool->stop))
             return NULL;
         pool->fn(pool->ctx, w->ith, pool->n);
@@ -141,33 +164,53 @@ static int read_mask(struct aglm_pool *pool, const uint8_t *bits, size_t bytes,
     return 0;
 }
 
+/* Without a mask, the CPUs that n threads best run on, where there is a choice. */
+static void place(struct aglm_pool *pool)
+{
+    struct aglm_cpulist list;
+    if (!aglm_placement_here(&list, pool->n))
+        return;
+    CPU_ZERO(&pool->mask);
+    for (size_t cpu = 0; cpu < AGLM_CPUS_MAX && cpu < MASK_CPUS; cpu++)
+        if (aglm_cpulist_has(&list, cpu))
+            CPU_SET(cpu, &pool->mask);
+    pool->pinned = true;
+}
+
 int aglm_pool_create(struct aglm_pool **out, unsigned n_threads, const uint8_t *cpu_mask,
                      size_t cpu_mask_bytes, bool strict, struct aglm_err *err)
 {
     assert(n_threads >= 1 && n_threads <= MAX_THREADS);
     cpu_set_t allowed;
-    struct aglm_pool *pool = calloc(1, sizeof(*pool));
+    struct aglm_pool *pool = aligned_alloc(LINE, sizeof(*pool));
     int rc = 0;
     if (!pool)
         return aglm_err_set(err, -ENOMEM, "%u threads: out of memory", n_threads);
+    memset(pool, 0, sizeof(*pool));
     pool->n = n_threads;
-    pool->strict = strict;
-    pool->workers = calloc(n_threads, sizeof(*pool->workers));
+    pool->strict = strict && cpu_mask;
+    pool->workers = aligned_alloc(LINE, n_threads * sizeof(*pool->workers));
     if (!pool->workers) {
         rc = aglm_err_set(err, -ENOMEM, "%u threads: out of memory", n_threads);
         goto fail;
     }
+    memset(pool->workers, 0, n_threads * sizeof(*pool->workers));
     if (cpu_mask) {
         rc = read_mask(pool, cpu_mask, cpu_mask_bytes, err);
         if (rc)
             goto fail;
         pool->pinned = true;
+    } else {
+        place(pool);
     }
     CPU_ZERO(&allowed);
     int cpus = sched_getaffinity(0, sizeof(allowed), &allowed) ? 1 : CPU_COUNT(&allowed);
     if (pool->pinned)
         cpus = CPU_COUNT(&pool->mask);
-    pool->spins = n_threads > (unsigned)cpus ? 0 : SPINS;
+    if (n_threads <= (unsigned)cpus)
+        pool->spins = SPINS;
+    else
+        pool->yields = YIELDS;
     for (unsigned i = 1; i < n_threads; i++) {
         pool->workers[i] = (struct worker){.pool = pool, .ith = i};
         int e = pthread_create(&pool->workers[i].thread, NULL, work, &pool->workers[i]);
@@ -206,6 +249,40 @@ unsigned aglm_pool_threads(const struct aglm_pool *pool)
     return pool->n;
 }
 
+void aglm_pool_leave_out(size_t *left_out, const size_t *taken, size_t n)
+{
+    enum { PRIOR = 8 };
+    double sum = 0, all = 0, fastest = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)taken[i];
+    /* Each is taken to have done an eighth of an even share more than it has, so that none is
+     * thought to stand still and left without work for good. */
+    const double prior = sum / (double)(PRIOR * n);
+    for (size_t i = 0; i < n; i++) {
+        all += (double)taken[i] + prior;
+        fastest = (double)taken[i] + prior > fastest ? (double)taken[i] + prior : fastest;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const double speed = (double)taken[i] + prior;
+        left_out[i] = speed > 0 ? (size_t)((1 / speed - 1 / fastest) * (all - speed)) : 0;
+    }
+}
+
+/* From what the last run took; a run that took nothing tells nothing. */
+static void learn(struct aglm_pool *pool)
+{
+    size_t taken[MAX_THREADS], left_out[MAX_THREADS], sum = 0;
+    for (unsigned i = 0; i < pool->n; i++)
+        sum += taken[i] = pool->workers[i].taken;
+    if (sum == 0)
+        return;
+    aglm_pool_leave_out(left_out, taken, pool->n);
+    for (unsigned i = 0; i < pool->n; i++) {
+        pool->workers[i].left_out = left_out[i];
+        pool->workers[i].taken = 0;
+    }
+}
+
 void aglm_pool_run(struct aglm_pool *pool, aglm_pool_fn fn, void *ctx)
 {
     if (pool->pinned && !pool->caller_pinned) {
@@ -218,6 +295,7 @@ void aglm_pool_run(struct aglm_pool *pool, aglm_pool_fn fn, void *ctx)
     }
     pool->fn = fn;
     pool->ctx = ctx;
+    learn(pool);
     atomic_store(&pool->next, 0);
     if (pool->n > 1)
         change(&pool->epoch, &pool->sleepers);
@@ -228,6 +306,16 @@ void aglm_pool_run(struct aglm_pool *pool, aglm_pool_fn fn, void *ctx)
 size_t aglm_pool_next(struct aglm_pool *pool)
 {
     return atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
+}
+
+size_t aglm_pool_take(struct aglm_pool *pool, unsigned ith, size_t n)
+{
+    struct worker *w = &pool->workers[ith];
+    if (atomic_load_explicit(&pool->next, memory_order_relaxed) + w->left_out >= n)
+        return n;
+    const size_t i = aglm_pool_next(pool);
+    w->taken += i < n;
+    return i < n ? i : n;
 }
 
 /* "0-3,6" of a set, into buf; returns the length that it has or would have. */

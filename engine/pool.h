@@ -18,10 +18,10 @@ struct aglm_pool;
  */
 typedef void (*aglm_pool_fn)(void *ctx, unsigned ith, unsigned n);
 
-/* n_threads >= 1. cpu_mask: bitmap (bit i of byte i/8) or NULL for no pinning; strict gives each
- * thread one CPU of the mask in turn. While pinned, thread 0 is the caller itself, whose own
- * affinity is changed on the first run and put back by destroy. -EINVAL when the mask names no CPU
- * that this process may use. */
+/* n_threads >= 1. cpu_mask: bitmap (bit i of byte i/8); strict gives each thread one CPU of it in
+ * turn. NULL: the most capable CPUs where they differ (probes/placement.h), else no pinning. While
+ * pinned, thread 0 is the caller itself, whose own affinity is changed on the first run and put
+ * back by destroy. -EINVAL when the mask names no CPU that this process may use. */
 int aglm_pool_create(struct aglm_pool **out, unsigned n_threads, const uint8_t *cpu_mask,
                      size_t cpu_mask_bytes, bool strict, struct aglm_err *err);
 void aglm_pool_destroy(struct aglm_pool **pool);
@@ -32,8 +32,19 @@ void aglm_pool_run(struct aglm_pool *pool, aglm_pool_fn fn, void *ctx);
 /* Inside a run, called by every thread: waits until all have arrived. Resets aglm_pool_next to 0.
  */
 void aglm_pool_barrier(struct aglm_pool *pool);
+/* A barrier with work for one inside: true, at once, for the last thread to arrive, which does the
+ * work and calls aglm_pool_release; the others return after that, with false. */
+bool aglm_pool_last(struct aglm_pool *pool);
+void aglm_pool_release(struct aglm_pool *pool);
 /* A shared counter, 0 at the start of each run and after each barrier: the next piece of work. */
 size_t aglm_pool_next(struct aglm_pool *pool);
+/* The same for n pieces of equal size, n when there is none left for thread ith. Threads that took
+ * few pieces in the last run leave the last ones of a step to faster threads, which finish them
+ * sooner. */
+size_t aglm_pool_take(struct aglm_pool *pool, unsigned ith, size_t n);
+/* How many last pieces each of n threads leaves to the others, if it took so many in the same time:
+ * as many as they would finish before it had finished one. 0 for the fastest. */
+void aglm_pool_leave_out(size_t *left_out, const size_t *taken, size_t n);
 /* What the threads' affinity reads back as: "0-1", or "0 | 1" when they differ. Into buf, cut to
  * fit. */
 void aglm_pool_affinity(const struct aglm_pool *pool, char *buf, size_t size);

@@ -166,6 +166,15 @@ int aglm_session_observe(struct aglm_session *s,
     return 0;
 }
 
+int aglm_session_profile(struct aglm_session *s, struct aglm_op_profile *into, struct aglm_err *err)
+{
+    if (!s->model->backend->profile)
+        return aglm_err_set(err, -ENOTSUP, "backend '%s' has no operators to profile",
+                            s->model->backend->name);
+    s->model->backend->profile(s->state, into);
+    return 0;
+}
+
 const float *aglm_session_logits(const struct aglm_session *s)
 {
     return s->logits;

@@ -10,6 +10,7 @@
 #define AGLM_ENGINE_SESSION_H
 
 #include "engine/dtype.h"
+#include "engine/ops.h"
 #include "engine/text/tokenizer.h"
 #include "probes/err.h"
 
@@ -21,16 +22,24 @@ struct aglm_model;
 struct aglm_session;
 struct aglm_int8_options;
 
+/* Where the weights are while the model runs. */
+enum aglm_load {
+    AGLM_LOAD_PACK, /* in memory, repacked once for the kernels: the quickest to run */
+    AGLM_LOAD_MMAP  /* in the file's pages, repacked a few rows at a time whenever they are used: no
+                       second copy, the same logits, slower token by token */
+};
+
 struct aglm_model_options {
     const char *path;        /* GGUF file */
     const char *backend;     /* "cpu" or "null" */
-    const char *isa;         /* "auto", "c", "avx2", "avx512", "neon", "dotprod", "i8mm" */
+    const char *isa;         /* "auto" or a name of kernels.h: "c", "avx2", … */
     const char *quantize;    /* NULL, or "int8" or the mode (engine/quant/mix.h) in which an
                                 F16/BF16/F32 file is re-quantized on load: to what a file made in
                                 that mode has */
     bool quantize_quick;     /* with quantize: the plain formula of each type instead of the search
                                 for the least error: tens of times quicker, the same types and
                                 sizes, other values. For measuring speed */
+    enum aglm_load load;     /* AGLM_LOAD_MMAP excludes quantize */
     unsigned n_load_threads; /* threads for repacking; >= 1 */
     const struct aglm_int8_options *int8; /* with quantize "int8": NULL is dynamic; engine/int8.h */
     uint32_t n_ctx_override;      /* 0, or the training context to assume instead of the file's, at
@@ -56,13 +65,21 @@ struct aglm_model_info {
      * needs. 0: the backend does no arithmetic. */
     uint64_t matmul_params, output_params;
     bool int8_math;   /* most of those are multiplied as 8-bit integers, else as 32-bit floats */
-    uint64_t load_ns; /* from open() to ready, repacking included */
+    uint64_t load_ns; /* from open() to ready, repacking then included */
+    uint64_t pack_ns; /* what repacking took, at open() or in aglm_model_pack(); 0: none yet */
+    uint64_t packed_bytes; /* of the packed copy; 0: there is none */
+    char load[8];          /* as opened: "pack", "mmap" */
     uint32_t n_vocab, n_ctx_train, n_layers, n_embd;
     char digest[33]; /* xxh3-128 of the file's metadata and a sample of its data; see model.c */
 };
 
 /* Errors name the file. -ENOTSUP: architecture, type or isa that cannot run here. */
 int aglm_model_open(struct aglm_model **out, const struct aglm_model_options *options,
+                    struct aglm_err *err);
+/* Packs a model that was opened with AGLM_LOAD_MMAP, between two calls on its sessions, which stay
+ * as they are; options as for opening. Nothing happens if it is packed. On error it runs as before.
+ * Not for several threads at once. */
+int aglm_model_pack(struct aglm_model *model, const struct aglm_model_options *options,
                     struct aglm_err *err);
 void aglm_model_close(struct aglm_model **model); /* after its sessions */
 const struct aglm_model_info *aglm_model_info(const struct aglm_model *model);
@@ -87,6 +104,8 @@ struct aglm_session_options {
     size_t cpu_mask_bytes;
     bool cpu_strict; /* one CPU of the mask for each thread, in turn; else each thread gets the mask
                       */
+    uint32_t unfused; /* operators that shall not run fused: bits of enum aglm_fusion, to show what
+                         fusing is worth. The backend null has none */
     bool (*cancelled)(void *ctx); /* polled between batches and layers; may be NULL */
     void *cancelled_ctx;
 };
@@ -116,6 +135,12 @@ size_t aglm_session_reuse(struct aglm_session *session, const int32_t *tokens, s
  * counts them: for calibration, slow. fn NULL ends it. -ENOTSUP: the backend has none. */
 int aglm_session_observe(struct aglm_session *session,
                          void (*fn)(void *ctx, size_t site, const float *x, size_t n), void *ctx,
+                         struct aglm_err *err);
+
+/* From the next call on, adds every operator's time and work to *into, which outlives that; NULL
+ * ends it. Costs two readings of the clock at each barrier. -ENOTSUP: the backend has no operators.
+ */
+int aglm_session_profile(struct aglm_session *session, struct aglm_op_profile *into,
                          struct aglm_err *err);
 
 /* [n_vocab] floats of the last position, owned by the session, valid until the next call on it. */

@@ -2,6 +2,7 @@
 #include "probes/caches.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +16,46 @@ const char *aglm_cache_name(enum aglm_cache_kind kind)
     return names[kind];
 }
 
-/* "1024K" in bytes, -1 if it is no size between 1 KiB and 16 GiB. */
-static int64_t parse_size(const char *text)
+void aglm_caches_init(struct aglm_caches *out, int code)
+{
+    *out = (struct aglm_caches){.largest = {-1, -1, -1, -1}, .code = code};
+}
+
+void aglm_caches_add(struct aglm_caches *caches, enum aglm_cache_kind kind, int64_t bytes)
+{
+    size_t i = 0;
+    while (i + 1 < AGLM_CACHE_SIZES && caches->sizes[kind][i].count > 0 &&
+           caches->sizes[kind][i].bytes != bytes)
+        i++;
+    caches->sizes[kind][i].bytes = bytes;
+    caches->sizes[kind][i].count++;
+    caches->instances[kind]++;
+    if (bytes > caches->largest[kind])
+        caches->largest[kind] = bytes;
+}
+
+void aglm_caches_format(const struct aglm_caches *caches, char *buf, size_t cap)
+{
+    size_t len = 0;
+    buf[0] = '\0';
+    for (size_t kind = 0; kind < AGLM_CACHE_KINDS; kind++) {
+        for (size_t i = 0; i < AGLM_CACHE_SIZES && caches->sizes[kind][i].count > 0; i++) {
+            double kib = (double)caches->sizes[kind][i].bytes / 1024;
+            if (kind == AGLM_CACHE_L1I || len >= cap)
+                continue;
+            int n = snprintf(buf + len, cap - len, "%s%s%s%zux %.4g %s",
+                             i > 0     ? " + "
+                             : len > 0 ? ", "
+                                       : "",
+                             i > 0 ? "" : aglm_cache_name((enum aglm_cache_kind)kind),
+                             i > 0 ? "" : " ", caches->sizes[kind][i].count,
+                             kib < 1024 ? kib : kib / 1024, kib < 1024 ? "KiB" : "MiB");
+            len += n > 0 ? (size_t)n : 0;
+        }
+    }
+}
+
+int64_t aglm_cache_size(const char *text)
 {
     char *end;
     errno = 0;
@@ -52,7 +91,7 @@ static int read_index(struct aglm_caches *caches, const struct aglm_fsroot *fs, 
     if (rc)
         return rc;
     int kind = kind_of(level, type);
-    int64_t bytes = parse_size(size);
+    int64_t bytes = aglm_cache_size(size);
     if (kind < 0 || bytes < 0)
         return -EILSEQ;
     /* A cache shared by several CPUs is counted with the first of them. */
@@ -63,16 +102,15 @@ static int read_index(struct aglm_caches *caches, const struct aglm_fsroot *fs, 
     size_t first = 0;
     while (!aglm_cpulist_has(&sharers, first))
         first++;
-    caches->instances[kind] += first == cpu;
-    if (bytes > caches->largest[kind])
-        caches->largest[kind] = bytes;
+    if (first == cpu)
+        aglm_caches_add(caches, (enum aglm_cache_kind)kind, bytes);
     return 0;
 }
 
 void aglm_caches_read(struct aglm_caches *out, const struct aglm_fsroot *fs,
                       const struct aglm_cpus *cpus)
 {
-    *out = (struct aglm_caches){.largest = {-1, -1, -1, -1}, .code = -ENOENT};
+    aglm_caches_init(out, cpus->code ? cpus->code : -ENOENT);
     bool any = false;
     for (size_t i = 0; i < cpus->n; i++) {
         for (size_t index = 0; cpus->v[i].online && index < INDEX_MAX; index++) {

@@ -133,8 +133,9 @@ static int tightest(const struct aglm_fsroot *fs, const char *mount, const char 
 {
     char dir[2 * PATH_CAP];
     double least = INFINITY;
-    if (!aglm_fsroot_exists(fs, mount))
-        return -ENOENT;
+    int seen = aglm_fsroot_look(fs, mount);
+    if (seen)
+        return seen;
     if (snprintf(dir, sizeof(dir), "%s%s", mount, path) >= (int)sizeof(dir))
         return -EFBIG;
     for (size_t len = strlen(dir); len >= strlen(mount); len--) {

@@ -4,66 +4,21 @@
  * /proc/cpuinfo and sysfs under the root do, with Arm's MIDR numbers turned into names. */
 #include "probes/arm/midr.h"
 #include "probes/isa.h"
+#include "probes/kinds.h"
 #include "probes/probe.h"
 #include "probes/x86/cpuid.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define CPUINFO "/proc/cpuinfo"
 #define SYSFS "/sys/devices/system/cpu"
 
-enum { KINDS_MAX = 16 };
-
-/* CPUs that are alike: same Arm part and capacity, or, where those are unknown, same top frequency.
- */
-struct kind {
-    const struct aglm_cpu *model;
-    struct aglm_cpulist cpus;
-    size_t count, freq_count;
-    double khz_sum, khz_max; /* khz_max: -1 unknown */
-};
-
-static bool alike(const struct aglm_cpu *a, const struct aglm_cpu *b)
-{
-    if (a->implementer != b->implementer || a->part != b->part || a->capacity != b->capacity)
-        return false;
-    return a->capacity >= 0 || a->max_khz == b->max_khz;
-}
-
-/* Sorts the online CPUs into kinds; those beyond KINDS_MAX are left out. */
-static size_t find_kinds(struct kind *kinds, const struct aglm_cpus *cpus)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < cpus->n; i++) {
-        const struct aglm_cpu *cpu = &cpus->v[i];
-        size_t k = 0;
-        if (!cpu->online)
-            continue;
-        while (k < n && !alike(kinds[k].model, cpu))
-            k++;
-        if (k == KINDS_MAX)
-            continue;
-        if (k == n)
-            kinds[n++] = (struct kind){.model = cpu, .khz_max = -1};
-        aglm_cpulist_add(&kinds[k].cpus, cpu->id);
-        kinds[k].count++;
-        if ((double)cpu->max_khz > kinds[k].khz_max)
-            kinds[k].khz_max = (double)cpu->max_khz;
-        if (cpu->now_khz >= 0) {
-            kinds[k].freq_count++;
-            kinds[k].khz_sum += (double)cpu->now_khz;
-        }
-    }
-    return n;
-}
-
 /* ---- name and numbers ---- */
 
 /* "4x Cortex-A510 + 4x Cortex-A715"; false if a kind has no part number. */
-static bool arm_brand(const struct kind *kinds, size_t n, char *buf, size_t cap)
+static bool arm_brand(const struct aglm_kind *kinds, size_t n, char *buf, size_t cap)
 {
     size_t len = 0;
     for (size_t k = 0; k < n; k++) {
@@ -90,8 +45,14 @@ static void add_text(struct aglm_facts *facts, const char *key, const char *labe
     aglm_facts_identity(facts);
 }
 
+/* "ARMv8 Processor rev 0 (v8l)" is what 32-bit kernels call every one. */
+static bool is_no_brand(const char *brand)
+{
+    return !brand[0] || strncmp(brand, "ARMv", 4) == 0 || strncmp(brand, "AArch64", 7) == 0;
+}
+
 static void add_names(struct aglm_facts *facts, const struct aglm_cpus *cpus,
-                      const struct aglm_x86_cpu *x86, const struct kind *kinds, size_t n)
+                      const struct aglm_x86_cpu *x86, const struct aglm_kind *kinds, size_t n)
 {
     int code = cpus->cpuinfo_code ? cpus->cpuinfo_code : -ENOENT;
     char composed[512] = "";
@@ -99,11 +60,11 @@ static void add_names(struct aglm_facts *facts, const struct aglm_cpus *cpus,
     if (x86 && x86->brand[0]) {
         brand = x86->brand;
         source = "cpuid";
-    } else if (!brand[0] && arm_brand(kinds, n, composed, sizeof(composed))) {
+    } else if (is_no_brand(brand) && arm_brand(kinds, n, composed, sizeof(composed))) {
         brand = composed;
         source = "midr";
     } else if (!brand[0]) {
-        brand = cpus->hardware;
+        brand = cpus->hardware[0] ? cpus->hardware : cpus->architecture;
     }
     add_text(facts, "cpu.brand", "Name", source, brand, code);
 
@@ -141,8 +102,8 @@ static void add_numbers(struct aglm_facts *facts, const struct aglm_cpus *cpus,
 /* Arm's names (HWCAP) of what int8 and half precision kernels need, in the order of their age. */
 static void arm_features(const char *flags, char *buf, size_t cap)
 {
-    static const char *const names[] = {"neon", "asimd", "fphp", "asimdhp", "asimddp",
-                                        "i8mm", "bf16",  "sve",  "sve2",    "sme"};
+    static const char *const names[] = {"neon", "vfpv4", "asimd", "fphp", "asimdhp", "asimddp",
+                                        "i8mm", "bf16",  "sve",   "sve2", "sme",     "sme2"};
     buf[0] = '\0';
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         size_t len = strlen(buf);
@@ -172,10 +133,10 @@ static void add_features(struct aglm_facts *facts, const struct aglm_fsroot *fs,
     if (!fs->live)
         return;
     uint32_t isa = aglm_isa_detect();
-    aglm_facts_text(facts, "cpu.isa", "Kernels usable", arm ? "hwcap" : "cpuid", "c%s%s%s%s%s",
-                    isa & AGLM_ISA_AVX2 ? ", avx2" : "", isa & AGLM_ISA_AVX512 ? ", avx512" : "",
-                    isa & AGLM_ISA_NEON ? ", neon" : "", isa & AGLM_ISA_DOTPROD ? ", dotprod" : "",
-                    isa & AGLM_ISA_I8MM ? ", i8mm" : "");
+    aglm_facts_text(facts, "cpu.isa", "Kernels usable", arm ? "hwcap" : "cpuid", "c%s%s%s%s%s%s",
+                    isa & AGLM_ISA_AVX2 ? ", avx2" : "", isa & AGLM_ISA_AVXVNNI ? ", avxvnni" : "",
+                    isa & AGLM_ISA_AVX512 ? ", avx512" : "", isa & AGLM_ISA_NEON ? ", neon" : "",
+                    isa & AGLM_ISA_DOTPROD ? ", dotprod" : "", isa & AGLM_ISA_I8MM ? ", i8mm" : "");
 }
 
 static void add_caches(struct aglm_facts *facts, const struct aglm_x86_cpu *x86,
@@ -203,18 +164,32 @@ static void add_caches(struct aglm_facts *facts, const struct aglm_x86_cpu *x86,
 
 static void add_counts(struct aglm_facts *facts, const struct aglm_cpus *cpus)
 {
+    const char *online = "cpu.online", *label = "of these online";
     if (cpus->code) {
-        aglm_facts_unknown(facts, "cpu.present", "Logical CPUs", cpus->source, "%s",
-                           aglm_fsroot_reason(cpus->code));
+        const char *reason = aglm_fsroot_reason(cpus->code);
+        aglm_facts_unknown(facts, "cpu.present", "Logical CPUs", cpus->source, "%s", reason);
         aglm_facts_identity(facts);
-        aglm_facts_unknown(facts, "cpu.online", "of these online", cpus->source, "%s",
-                           aglm_fsroot_reason(cpus->code));
+        aglm_facts_unknown(facts, online, label, cpus->source, "%s", reason);
         return;
     }
     aglm_facts_number(facts, "cpu.present", "Logical CPUs", cpus->source, "count", (double)cpus->n);
     aglm_facts_identity(facts);
-    aglm_facts_number(facts, "cpu.online", "of these online", SYSFS "/online", "count",
+    if (cpus->online_code) {
+        aglm_facts_unknown(facts, online, label, SYSFS "/online", "%s",
+                           aglm_fsroot_reason(cpus->online_code));
+        return;
+    }
+    aglm_facts_number(facts, online, label, SYSFS "/online", "count",
                       (double)aglm_cpus_online(cpus));
+    if (aglm_cpus_online(cpus) == cpus->n)
+        return;
+    struct aglm_cpulist off = {0};
+    char list[128];
+    for (size_t i = 0; i < cpus->n; i++)
+        if (!cpus->v[i].online)
+            aglm_cpulist_add(&off, cpus->v[i].id);
+    aglm_cpulist_format(&off, list, sizeof(list));
+    aglm_facts_text(facts, "cpu.offline", "Switched off", SYSFS "/online", "CPU %s", list);
 }
 
 /* A fact of one kind: "cpu.cluster0.NAME", labelled as part of a group if there is more than one.
@@ -244,36 +219,50 @@ static void add_khz(struct aglm_facts *facts, struct name name, const char *sour
                            aglm_fsroot_reason(code ? code : -ENOENT));
 }
 
+static const char *type_name(enum aglm_core_type type)
+{
+    static const char *const names[] = {"", "performance cores", "efficiency cores",
+                                        "low-power cores"};
+    return names[type];
+}
+
+/* "4x Cortex-A510 r1p1, CPU 0-3", "8x efficiency cores, CPU 8-15", or the numbers alone. */
 static void add_cores(struct aglm_facts *facts, const struct aglm_cpus *cpus,
-                      const struct kind *kind, size_t k, size_t n)
+                      const struct aglm_kind *kind, size_t k, size_t n)
 {
     const struct aglm_cpu *model = kind->model;
     bool named = model->part >= 0 && model->implementer >= 0;
-    struct name name = cluster_name(k, n, "cores", named ? "CPUs" : "CPU numbers");
-    char list[128], core[48];
+    bool sorted = !named && model->type != AGLM_CORE_ANY;
+    struct name name = cluster_name(k, n, "cores", named || sorted ? "CPUs" : "CPU numbers");
+    char list[128], core[48], revision[16] = "";
     aglm_cpulist_format(&kind->cpus, list, sizeof(list));
     if (named) {
         aglm_midr_core(model->implementer, model->part, core, sizeof(core));
-        aglm_facts_text(facts, name.key, name.label, "midr", "%zux %s, CPU %s", kind->count, core,
-                        list);
+        if (kind->one_revision && model->variant >= 0 && model->revision >= 0)
+            snprintf(revision, sizeof(revision), " r%dp%d", (int)model->variant,
+                     (int)model->revision);
+        aglm_facts_text(facts, name.key, name.label, "midr", "%zux %s%s, CPU %s", kind->count, core,
+                        revision, list);
+    } else if (sorted) {
+        aglm_facts_text(facts, name.key, name.label, "/sys/devices", "%zux %s, CPU %s", kind->count,
+                        type_name(model->type), list);
     } else {
         aglm_facts_text(facts, name.key, name.label, cpus->source, "%s", list);
     }
 }
 
 static void add_kind(struct aglm_facts *facts, const struct aglm_cpus *cpus,
-                     const struct kind *kind, size_t k, size_t n)
+                     const struct aglm_kind *kind, size_t k, size_t n)
 {
     const struct aglm_cpu *model = kind->model;
     add_cores(facts, cpus, kind, k, n);
     struct name name = cluster_name(k, n, "frequency_max", "max frequency");
-    add_khz(facts, name, SYSFS, kind->khz_max, model->max_code);
+    add_khz(facts, name, SYSFS, kind->max_khz, model->max_code);
     name = cluster_name(k, n, "frequency", "frequency now");
-    add_khz(facts, name, model->now_source,
-            kind->freq_count ? kind->khz_sum / (double)kind->freq_count : -1, model->now_code);
+    add_khz(facts, name, model->now_source, kind->now_khz, model->now_code);
     name = cluster_name(k, n, "governor", "governor");
-    if (model->governor[0])
-        aglm_facts_text(facts, name.key, name.label, SYSFS, "%s", model->governor);
+    if (kind->governors[0])
+        aglm_facts_text(facts, name.key, name.label, SYSFS, "%s", kind->governors);
     else
         aglm_facts_unknown(facts, name.key, name.label, SYSFS, "%s",
                            aglm_fsroot_reason(model->governor_code));
@@ -291,8 +280,8 @@ void aglm_probe_cpu(struct aglm_facts *facts, const struct aglm_fsroot *fs,
                     const struct aglm_cpus *cpus, const struct aglm_caches *caches)
 {
     struct aglm_x86_cpu asked;
-    struct kind kinds[KINDS_MAX];
-    size_t n = find_kinds(kinds, cpus);
+    struct aglm_kind kinds[AGLM_KINDS_MAX];
+    size_t n = aglm_kinds_find(kinds, cpus);
     const struct aglm_x86_cpu *x86 = fs->live && aglm_x86_identify(&asked) == 0 ? &asked : NULL;
     bool arm = n > 0 && kinds[0].model->part >= 0;
     add_names(facts, cpus, x86, kinds, n);

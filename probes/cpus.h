@@ -17,6 +17,10 @@
 /* More CPUs than this are not looked at. */
 #define AGLM_CPUS_MAX 1024
 
+/* Outside 10 MHz … 20 GHz a frequency is not believed. */
+#define AGLM_KHZ_MIN (10 * 1000)
+#define AGLM_KHZ_MAX (20 * 1000000)
+
 /* A set of CPU numbers, in the kernel's list form "0-3,8". */
 struct aglm_cpulist {
     uint64_t bits[AGLM_CPUS_MAX / 64];
@@ -30,16 +34,25 @@ size_t aglm_cpulist_count(const struct aglm_cpulist *list);
 /* The list form into buf, cut with "…" where it does not fit. */
 void aglm_cpulist_format(const struct aglm_cpulist *list, char *buf, size_t cap);
 
+/* What sort of core Linux says that an x86 processor with several of them has. */
+enum aglm_core_type {
+    AGLM_CORE_ANY,
+    AGLM_CORE_PERFORMANCE,
+    AGLM_CORE_EFFICIENCY,
+    AGLM_CORE_LOW_POWER
+};
+
 struct aglm_cpu {
     size_t id;
     bool online;
-    int64_t package, core, sibling; /* sibling: the lowest CPU that shares the core */
-    int64_t implementer, part;      /* Arm MIDR fields */
+    int64_t package, core, sibling;               /* sibling: the lowest CPU that shares the core */
+    int64_t implementer, part, variant, revision; /* Arm MIDR fields; variant and revision: rNpM */
+    enum aglm_core_type type;
     int64_t max_khz, now_khz; /* cpuinfo_max_freq; scaling_cur_freq, else cpuinfo's "cpu MHz" */
     int64_t capacity;         /* 1024 = the strongest core, of kernels that know */
     char governor[32];
     /* why a figure is unknown, a code of fsroot.h; 0 if it is known */
-    int max_code, now_code, governor_code, capacity_code;
+    int max_code, now_code, governor_code, capacity_code, package_code, core_code;
     const char *now_source;
 };
 
@@ -47,10 +60,11 @@ struct aglm_cpus {
     struct aglm_cpu *v; /* [n], ascending by id; all that are present */
     size_t n;
     int code;           /* 0, or why n is 0: a code of fsroot.h */
+    int online_code;    /* 0, or why it is unknown which are online: all are taken to be */
     const char *source; /* the file that named the CPUs */
     /* /proc/cpuinfo on the whole processor */
     int cpuinfo_code;
-    char brand[128], vendor[64], hardware[128];
+    char brand[128], vendor[64], hardware[128], architecture[128];
     int64_t family, model, stepping;
     char *flags; /* "flags" or "Features", or NULL */
 };
@@ -60,9 +74,10 @@ struct aglm_cpus {
 void aglm_cpus_read(struct aglm_cpus *out, const struct aglm_fsroot *fs);
 void aglm_cpus_finish(struct aglm_cpus *cpus);
 
-/* Physical cores and packages among the online CPUs, -1 if one of them does not say. */
-int64_t aglm_cpus_cores(const struct aglm_cpus *cpus);
-int64_t aglm_cpus_packages(const struct aglm_cpus *cpus);
+/* Physical cores and packages among the online CPUs, -1 if one of them does not say; its code is
+ * in *code then, which is 0 where the files say what nobody believes. */
+int64_t aglm_cpus_cores(const struct aglm_cpus *cpus, int *code);
+int64_t aglm_cpus_packages(const struct aglm_cpus *cpus, int *code);
 size_t aglm_cpus_online(const struct aglm_cpus *cpus);
 
 /* Whether a blank-separated list of flags has this one; false for NULL. */

@@ -6,6 +6,8 @@
  */
 #include "probes/fsroot.h"
 
+#include "probes/fsroot_access.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
@@ -19,7 +21,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINKS_MAX = 40 };
+#define ACCESS "/access"
+
+enum { LINKS_MAX = 40, ACCESS_MAX = 256 << 10 };
 
 /* The few codes that fsroot.h promises, from any errno of open, read, readlink. */
 static int code_of(int error)
@@ -38,10 +42,23 @@ static int code_of(int error)
     }
 }
 
+static int load_access(struct aglm_fsroot *fs, const char *root, struct aglm_err *err)
+{
+    char *text, name[256];
+    int rc = aglm_fsroot_slurp(fs, ACCESS, ACCESS_MAX, &text);
+    if (rc == -ENOENT)
+        return 0;
+    snprintf(name, sizeof(name), "%.200s" ACCESS, root);
+    if (rc)
+        return aglm_err_set(err, rc, "%s: %s", name, aglm_fsroot_reason(rc));
+    rc = aglm_fsroot_access_parse(&fs->access, text, name, err);
+    free(text);
+    return rc;
+}
+
 int aglm_fsroot_open(struct aglm_fsroot *fs, const char *root, struct aglm_err *err)
 {
-    fs->fd = -1;
-    fs->live = false;
+    *fs = (struct aglm_fsroot){.fd = -1};
     if (!root)
         root = "/";
     int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
@@ -54,15 +71,20 @@ int aglm_fsroot_open(struct aglm_fsroot *fs, const char *root, struct aglm_err *
     fs->live = fstat(fd, &here) == 0 && stat("/", &slash) == 0 && here.st_dev == slash.st_dev &&
                here.st_ino == slash.st_ino;
     fs->fd = fd;
-    return 0;
+    int rc = fs->live ? 0 : load_access(fs, root, err);
+    if (rc)
+        aglm_fsroot_close(fs);
+    return rc;
 }
 
 void aglm_fsroot_close(struct aglm_fsroot *fs)
 {
     if (fs && fs->fd >= 0)
         close(fs->fd);
-    if (fs)
-        fs->fd = -1;
+    if (!fs)
+        return;
+    fs->fd = -1;
+    aglm_fsroot_access_finish(&fs->access);
 }
 
 /* Cuts the last component off done, whose length is *len; at the root it stays there. */
@@ -141,6 +163,20 @@ static int resolve(const struct aglm_fsroot *fs, const char *path, char done[PAT
     return 0;
 }
 
+/* resolve() for a path that the tree's access rules allow, by its own name and by that of what its
+ * links lead to. */
+static int resolve_allowed(const struct aglm_fsroot *fs, const char *path, char done[PATH_MAX])
+{
+    char real[PATH_MAX + 1];
+    int rc = aglm_fsroot_access_code(fs->access, path);
+    if (rc == 0)
+        rc = resolve(fs, path, done);
+    if (rc || !fs->access)
+        return rc;
+    snprintf(real, sizeof(real), "/%s", strcmp(done, ".") == 0 ? "" : done);
+    return aglm_fsroot_access_code(fs->access, real);
+}
+
 /* Opens a path under the root without waiting; the descriptor or a code. */
 static int open_under(const struct aglm_fsroot *fs, const char *path, int flags)
 {
@@ -151,7 +187,7 @@ static int open_under(const struct aglm_fsroot *fs, const char *path, int flags)
         fd = open(path, flags);
     } else {
         char done[PATH_MAX];
-        int rc = resolve(fs, path, done);
+        int rc = resolve_allowed(fs, path, done);
         if (rc)
             return rc;
         fd = openat(fs->fd, done, flags | O_NOFOLLOW);
@@ -296,6 +332,11 @@ int aglm_fsroot_integer(const struct aglm_fsroot *fs, int64_t lo, int64_t hi, in
     va_end(ap);
     if (rc)
         return rc == -EFBIG ? -EILSEQ : rc;
+    return aglm_fsroot_parse_integer(text, lo, hi, out);
+}
+
+int aglm_fsroot_parse_integer(const char *text, int64_t lo, int64_t hi, int64_t *out)
+{
     bool hex = strncmp(text, "0x", 2) == 0;
     char *end;
     errno = 0;
@@ -308,13 +349,21 @@ int aglm_fsroot_integer(const struct aglm_fsroot *fs, int64_t lo, int64_t hi, in
     return 0;
 }
 
-bool aglm_fsroot_exists(const struct aglm_fsroot *fs, const char *path)
+int aglm_fsroot_look(const struct aglm_fsroot *fs, const char *path)
 {
     char done[PATH_MAX];
     struct stat st;
     if (fs->live)
-        return stat(path, &st) == 0;
-    return resolve(fs, path, done) == 0 && fstatat(fs->fd, done, &st, AT_SYMLINK_NOFOLLOW) == 0;
+        return stat(path, &st) == 0 ? 0 : code_of(errno);
+    int rc = resolve_allowed(fs, path, done);
+    if (rc)
+        return rc;
+    return fstatat(fs->fd, done, &st, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : code_of(errno);
+}
+
+bool aglm_fsroot_exists(const struct aglm_fsroot *fs, const char *path)
+{
+    return aglm_fsroot_look(fs, path) == 0;
 }
 
 static int by_version(const void *a, const void *b)
@@ -357,7 +406,7 @@ int aglm_fsroot_list(const struct aglm_fsroot *fs, const char *path, const char 
     }
     rc = 0;
     for (struct dirent *e; rc == 0 && (e = readdir(dir));) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+        if (e->d_name[0] == '.') /* neither /proc nor /sys has any; a captured empty folder does */
             continue;
         if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
             rc = append(&names, &cap, e->d_name);

@@ -5,6 +5,8 @@
  * outside can be reached. Only regular files are read, with a cap on their size and without ever
  * waiting for a pipe or a device.
  *
+ * A captured tree tells in its file "access" what its maker was refused (fsroot_access.h).
+ *
  * Refused, each with its own code, because "denied" is another fact than "not there":
  *   -ENOENT not there   -EACCES denied   -EIO unreadable   -EFBIG larger than the cap
  *   -EILSEQ garbage (no text, no number)   -ERANGE a number outside its limits   -ENOMEM
@@ -18,13 +20,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct aglm_fsroot_access;
+
 struct aglm_fsroot {
-    int fd;    /* the root folder, for openat */
-    bool live; /* the root is this machine's own "/" */
+    int fd;                            /* the root folder, for openat */
+    bool live;                         /* the root is this machine's own "/" */
+    struct aglm_fsroot_access *access; /* what a captured tree says is refused, or NULL */
 };
 
 /* Opens a root; NULL means "/". -ENOENT, -ENOTDIR, -EACCES when it is no folder that can be
- * entered. */
+ * entered; the code of fsroot_access.h when its file "access" has a line that is no rule. */
 int aglm_fsroot_open(struct aglm_fsroot *fs, const char *root, struct aglm_err *err);
 /* Tolerates one that failed to open or is closed already. */
 void aglm_fsroot_close(struct aglm_fsroot *fs);
@@ -43,7 +48,9 @@ int aglm_fsroot_text(const struct aglm_fsroot *fs, char *buf, size_t cap, const 
 int aglm_fsroot_integer(const struct aglm_fsroot *fs, int64_t lo, int64_t hi, int64_t *out,
                         const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-/* Whether something of any kind is at the path. */
+/* 0 if something of any kind is at the path, else the code why not. */
+int aglm_fsroot_look(const struct aglm_fsroot *fs, const char *path);
+/* Whether something of any kind can be seen at the path. */
 bool aglm_fsroot_exists(const struct aglm_fsroot *fs, const char *path);
 
 struct aglm_fsroot_names {
@@ -54,11 +61,14 @@ struct aglm_fsroot_names {
 /* The most names that a listing keeps. */
 #define AGLM_FSROOT_NAMES_MAX 4096
 
-/* The names in a folder that start with prefix, "." and ".." left out. -EFBIG above
+/* The names in a folder that start with prefix, those with a dot in front left out. -EFBIG above
  * AGLM_FSROOT_NAMES_MAX. */
 int aglm_fsroot_list(const struct aglm_fsroot *fs, const char *path, const char *prefix,
                      struct aglm_fsroot_names *out);
 void aglm_fsroot_names_finish(struct aglm_fsroot_names *names);
+
+/* The number alone in text, lo <= value <= hi; what aglm_fsroot_integer makes of a file's line. */
+int aglm_fsroot_parse_integer(const char *text, int64_t lo, int64_t hi, int64_t *out);
 
 /* A few words for people on a code from above: "not there", "denied", … Never NULL. */
 const char *aglm_fsroot_reason(int code);

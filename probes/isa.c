@@ -32,6 +32,9 @@ uint32_t aglm_isa_detect(void)
     if (flags && (xcr0 & AGLM_XCR0_ZMM) == AGLM_XCR0_ZMM && all(ebx, avx512_ebx) &&
         all(ecx, 1u << 11)) /* AVX512_VNNI */
         flags |= AGLM_ISA_AVX512;
+    if (flags && eax >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) &&
+        all(eax, 1u << 4)) /* AVX_VNNI */
+        flags |= AGLM_ISA_AVXVNNI;
     return flags;
 }
 

@@ -1,7 +1,8 @@
 /* The operating system and the device's name.
  *
- * Input: <root>/etc/os-release or Android's build.prop files, /proc/sys/kernel, the device tree,
- * DMI. The host's own name is left out on purpose: it tells about people, not about speed. */
+ * Input: <root>/etc/os-release or Android's build.prop files, what getprop and uname printed when a
+ * tree was captured (commands/), /proc/sys/kernel, the device tree, DMI. The host's own name is
+ * left out on purpose: it tells about people, not about speed. */
 #include "probes/probe.h"
 
 #include <errno.h>
@@ -10,16 +11,45 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-enum { PROPS_MAX = 256 * 1024, PROPS_FILES = 3 };
+#define UNAME "/commands/uname_-m"
 
-static const char *const props_files[PROPS_FILES] = {"/system/build.prop", "/vendor/build.prop",
-                                                     "/product/build.prop"};
+enum { PROPS_MAX = 256 * 1024, PROPS_FILES = 4 };
+
+/* The first holds lines "[key]: [value]", the others "key=value". */
+static const char *const props_files[PROPS_FILES] = {"/commands/getprop", "/system/build.prop",
+                                                     "/vendor/build.prop", "/product/build.prop"};
 
 /* Android's property files; text is NULL for one that cannot be read. */
 struct props {
     char *text[PROPS_FILES];
+    int codes[PROPS_FILES]; /* why text is NULL */
     int code; /* of the first file that says something: 0, denied, …; -ENOENT: not an Android */
 };
+
+/* Turns lines "[key]: [value]" into "key=value", in place; other lines stay. */
+static void unwrap(char *text)
+{
+    char *out = text;
+    for (char *line = text; *line;) {
+        size_t len = strcspn(line, "\n");
+        bool more = line[len] == '\n';
+        char *middle = memmem(line, len, "]: [", 4);
+        if (line[0] == '[' && middle && line[len - 1] == ']') {
+            size_t key = (size_t)(middle - line) - 1, value = len - key - 6;
+            memmove(out, line + 1, key);
+            out[key] = '=';
+            memmove(out + key + 1, middle + 4, value);
+            out += key + 1 + value;
+        } else {
+            memmove(out, line, len);
+            out += len;
+        }
+        line += len + more;
+        if (more)
+            *out++ = '\n';
+    }
+    *out = '\0';
+}
 
 /* Copies the value of a line "key=value", quotes around it taken off. */
 static int value_of(const char *text, const char *key, char *buf, size_t cap)
@@ -46,8 +76,11 @@ static int value_of(const char *text, const char *key, char *buf, size_t cap)
 static void props_read(struct props *props, const struct aglm_fsroot *fs)
 {
     *props = (struct props){.code = -ENOENT};
-    for (size_t i = 0; i < PROPS_FILES; i++) {
+    for (size_t i = fs->live ? 1 : 0; i < PROPS_FILES; i++) {
         int rc = aglm_fsroot_slurp(fs, props_files[i], PROPS_MAX, &props->text[i]);
+        props->codes[i] = rc;
+        if (rc == 0 && i == 0)
+            unwrap(props->text[i]);
         if (props->code == -ENOENT || rc == 0)
             props->code = rc == -ENOENT ? props->code : rc;
     }
@@ -55,10 +88,14 @@ static void props_read(struct props *props, const struct aglm_fsroot *fs)
 
 static int prop(const struct props *props, const char *key, char *buf, size_t cap)
 {
-    int code = props->code ? props->code : -ENOENT;
-    for (size_t i = 0; i < PROPS_FILES; i++)
-        if (props->text[i] && value_of(props->text[i], key, buf, cap) == 0)
+    int code = -ENOENT; /* a file that was refused might have it */
+    for (size_t i = 0; i < PROPS_FILES; i++) {
+        int rc = props->text[i] ? value_of(props->text[i], key, buf, cap) : props->codes[i];
+        if (rc == 0 && props->text[i])
             return 0;
+        if (rc && code == -ENOENT)
+            code = rc;
+    }
     return code;
 }
 
@@ -89,7 +126,7 @@ static void add_name(struct aglm_facts *facts, const struct aglm_fsroot *fs,
     if (rc == 0)
         rc = value_of(text, "PRETTY_NAME", name, sizeof(name));
     if (rc == -ENOENT && props->code != -ENOENT)
-        aglm_facts_text(facts, "os.name", "Operating system", props_files[0], "Android");
+        aglm_facts_text(facts, "os.name", "Operating system", props_files[1], "Android");
     else if (rc)
         aglm_facts_unknown(facts, "os.name", "Operating system", path, "%s",
                            aglm_fsroot_reason(rc));
@@ -122,9 +159,10 @@ static void add_kernel(struct aglm_facts *facts, const struct aglm_fsroot *fs)
     char text[256];
     const char *source = "/proc/sys/kernel/osrelease";
     int rc = aglm_fsroot_text(fs, text, sizeof(text), "%s", source);
-    if (rc == -ENOENT) {
-        source = "/proc/version";
-        rc = version_word(fs, text, sizeof(text));
+    if (rc) {
+        int second = version_word(fs, text, sizeof(text));
+        source = second == 0 || rc == -ENOENT ? "/proc/version" : source;
+        rc = second == 0 || rc == -ENOENT ? second : rc;
     }
     if (rc)
         aglm_facts_unknown(facts, "os.kernel", "Kernel", source, "%s", aglm_fsroot_reason(rc));
@@ -139,6 +177,8 @@ static void add_kernel(struct aglm_facts *facts, const struct aglm_fsroot *fs)
         aglm_facts_text(facts, "os.arch", "Architecture", "uname", "%s", name.machine);
     else if ((rc = aglm_fsroot_text(fs, text, sizeof(text), "%s", source)) == 0)
         aglm_facts_text(facts, "os.arch", "Architecture", source, "%s", text);
+    else if (!fs->live && aglm_fsroot_text(fs, text, sizeof(text), UNAME) == 0)
+        aglm_facts_text(facts, "os.arch", "Architecture", "uname", "%s", text);
     else
         aglm_facts_unknown(facts, "os.arch", "Architecture", source, "%s", aglm_fsroot_reason(rc));
     aglm_facts_identity(facts);

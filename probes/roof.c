@@ -8,7 +8,6 @@
 #include "probes/roof.h"
 
 #include "probes/clock.h"
-#include "probes/isa.h"
 #include "probes/profile.h"
 #include "probes/roof_cpus.h"
 #include "probes/roof_kernels.h"
@@ -179,22 +178,9 @@ static bool wanted(const struct aglm_roof_options *o, const char *isa)
 }
 
 struct sets {
-    const struct aglm_roof_kernels *v[3];
+    const struct aglm_roof_kernels *v[AGLM_ROOF_MAX_SETS];
     size_t n;
 };
-
-static struct sets find_sets(uint32_t flags)
-{
-    struct sets sets = {.v = {&aglm_roof_c}, .n = 1};
-    (void)flags;
-#if defined(__x86_64__)
-    if (flags & AGLM_ISA_AVX2)
-        sets.v[sets.n++] = &aglm_roof_avx2;
-    if (flags & AGLM_ISA_AVX512)
-        sets.v[sets.n++] = &aglm_roof_avx512;
-#endif
-    return sets;
-}
 
 /* All lines of t->n threads. */
 static int measure_threads(struct aglm_roof *roof, struct team *t, const struct sets *sets,
@@ -218,6 +204,17 @@ static int measure_threads(struct aglm_roof *roof, struct team *t, const struct 
             rc = measure_line(roof, t, err);
     }
     return rc;
+}
+
+/* 20 ms, or less where there is so much to measure that 3 s would not do. */
+static uint64_t choose_window_ns(const struct aglm_roof_options *o, size_t n_counts, size_t n_sets)
+{
+    enum { WINDOW_NS = 20000000, LEAST_NS = 1000000 };
+    const uint64_t budget_ns = 2200000000;
+    const uint64_t share = budget_ns / (n_counts * (1 + 2 * n_sets) * AGLM_ROOF_WINDOWS);
+    if (o->window_ms)
+        return o->window_ms * (uint64_t)1000000;
+    return share > WINDOW_NS ? WINDOW_NS : share < LEAST_NS ? LEAST_NS : share;
 }
 
 /* The thread counts to measure, and the largest. */
@@ -248,19 +245,20 @@ static int choose_counts(unsigned counts[MAX_COUNTS], size_t *n_counts, unsigned
 int aglm_roof_measure(struct aglm_roof *out, const struct aglm_roof_options *options,
                       struct aglm_err *err)
 {
-    const struct sets sets = find_sets(options->isa_flags);
+    struct sets sets;
     const uint64_t start_ns = aglm_clock_ns();
     unsigned counts[MAX_COUNTS], max;
     struct aglm_roof roof = {0};
     uint8_t *buffer = NULL;
     size_t n_counts = 0;
+    sets.n = aglm_roof_sets(sets.v, options->isa_flags);
     int rc = choose_counts(counts, &n_counts, &max, options, err);
     if (rc)
         return rc;
     struct team *t = calloc(1, sizeof(*t));
     if (!t)
         return aglm_err_set(err, -ENOMEM, "roof: out of memory");
-    t->window_ns = (options->window_ms ? options->window_ms : 20) * (uint64_t)1000000;
+    t->window_ns = choose_window_ns(options, n_counts, sets.n);
     t->n_cpus = aglm_roof_cpus(t->cpus, options->cpu_mask, options->cpu_mask_bytes);
     roof.buffer_bytes = choose_bytes(options) / ALIGN * ALIGN;
     roof.buffer_bytes =

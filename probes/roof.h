@@ -20,7 +20,7 @@ enum aglm_roof_kind { AGLM_ROOF_READ, AGLM_ROOF_INT8, AGLM_ROOF_F32 };
 
 struct aglm_roof_line {
     enum aglm_roof_kind kind;
-    const char *isa; /* "c", "avx2", "avx512"; of READ: the one whose loads were used */
+    const char *isa; /* "c", "avx2", "neon", …; of READ: the one whose loads were used */
     unsigned threads;
     double per_s;     /* bytes or operations a second: the best window */
     double low_per_s; /* the worst window */
@@ -48,15 +48,16 @@ struct aglm_roof_options {
     const uint8_t *cpu_mask; /* the CPUs to take, bit i of byte i/8; NULL: the calling thread's */
     size_t cpu_mask_bytes;
     size_t buffer_bytes; /* 0: 256 MiB, or an eighth of the memory available if that is less */
-    unsigned window_ms;  /* 0: 20 */
+    unsigned window_ms;  /* 0: 20, or less where that would take over 3 s */
     /* Kinds to leave out: bits 1 << kind. */
     unsigned skip;
 };
 
 /* Takes about (kinds x instruction sets x thread counts x 3 windows) and the time to touch the
- * buffer: under 3 s for 8 threads. Threads are pinned one to a CPU that the process may use, the
- * most capable CPUs first. All threads of a window share its beginning: who starts late has done
- * less. -ENOMEM; -EAGAIN: no thread could be started; -EINVAL for options out of range. */
+ * buffer: under 3 s unless windows are asked for. Threads are pinned one to a CPU that the process
+ * may use, the most capable CPUs first. All threads of a window share its beginning: who starts
+ * late has done less. -ENOMEM; -EAGAIN: no thread could be started; -EINVAL for options out of
+ * range. */
 int aglm_roof_measure(struct aglm_roof *out, const struct aglm_roof_options *options,
                       struct aglm_err *err);
 

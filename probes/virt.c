@@ -74,7 +74,7 @@ static bool from_files(struct aglm_facts *facts, const struct aglm_fsroot *fs, c
         char text[256];
         int rc = aglm_fsroot_text(fs, text, sizeof(text), "%s", files[i]);
         if (rc) {
-            *code = rc;
+            *code = *code == -ENOENT || *code == 0 ? rc : *code;
             continue;
         }
         ++*readable;

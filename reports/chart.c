@@ -122,6 +122,7 @@ void aglm_chart_names_add(struct aglm_chart_names *names, const struct aglm_row 
     names->batch |= a->n_batch != b->n_batch || a->n_ubatch != b->n_ubatch;
     names->mask |= strcmp(a->cpu_mask, b->cpu_mask) != 0 || a->cpu_strict != b->cpu_strict;
     names->cache |= strcmp(a->type_k, b->type_k) != 0 || strcmp(a->type_v, b->type_v) != 0;
+    names->load |= strcmp(a->load, b->load) != 0;
     names->threads |= a->n_threads != b->n_threads;
 }
 
@@ -159,6 +160,8 @@ void aglm_chart_name(char *out, size_t size, const struct aglm_chart_names *name
         snprintf(buf, sizeof(buf), "KV %s/%s", r->type_k, r->type_v);
         append_part(out, size, buf);
     }
+    if (names->load)
+        append_part(out, size, r->load);
     if (with_threads && names->threads) {
         snprintf(buf, sizeof(buf), "%u thread%s", r->n_threads, r->n_threads == 1 ? "" : "s");
         append_part(out, size, buf);

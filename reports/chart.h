@@ -46,7 +46,7 @@ void aglm_chart_write(struct aglm_text *out, const struct aglm_chart *chart,
 /* What tells rows apart, collected over those of one chart, so that names say only what differs. */
 struct aglm_chart_names {
     const struct aglm_row *first;
-    bool model, quantization, backend, isa, batch, mask, cache, threads;
+    bool model, quantization, backend, isa, batch, mask, cache, load, threads;
 };
 void aglm_chart_names_add(struct aglm_chart_names *names, const struct aglm_row *row);
 void aglm_chart_name(char *out, size_t size, const struct aglm_chart_names *names,

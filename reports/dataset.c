@@ -21,6 +21,8 @@ struct loading {
 static void row_finish(struct aglm_row *row)
 {
     free(row->tokens);
+    free(row->rec.operators);
+    free(row->operator_figures);
 }
 
 static double min_known(double a, double b)
@@ -64,6 +66,25 @@ static int load_tokens(struct aglm_row *row, const struct aglm_record *rec)
     return 0;
 }
 
+/* The operators and what follows from them while the samples are there. */
+static int load_operators(struct aglm_row *row, const struct aglm_record *rec)
+{
+    const size_t n = rec->n_operators;
+    if (n == 0)
+        return 0;
+    row->rec.operators = calloc(n, sizeof(*row->rec.operators));
+    row->operator_figures = calloc(n, sizeof(*row->operator_figures));
+    if (!row->rec.operators || !row->operator_figures)
+        return -ENOMEM;
+    memcpy(row->rec.operators, rec->operators, n * sizeof(*rec->operators));
+    row->rec.n_operators = n;
+    for (size_t i = 0; i < n; i++)
+        aglm_operator_derive(&row->operator_figures[i], rec, &rec->operators[i]);
+    aglm_operators_rest(&row->rest[AGLM_PHASE_PREFILL], rec, "prefill");
+    aglm_operators_rest(&row->rest[AGLM_PHASE_DECODE], rec, "decode");
+    return 0;
+}
+
 static int add_row(void *ctx, const struct aglm_record *rec)
 {
     struct loading *l = ctx;
@@ -81,6 +102,8 @@ static int add_row(void *ctx, const struct aglm_record *rec)
     row->rec.samples = NULL;
     row->rec.n_samples = 0;
     row->rec.profile_json = NULL;
+    row->rec.operators = NULL;
+    row->rec.n_operators = 0;
     row->memory_available_min = row->temperature_max = NAN;
     aglm_results_derive(&row->res, rec);
     for (size_t i = 0; i < rec->n_samples; i++) {
@@ -91,9 +114,9 @@ static int add_row(void *ctx, const struct aglm_record *rec)
         row->temperature_max = max_known(
             row->temperature_max, max_known(b->temperature_max_degc, a->temperature_max_degc));
     }
-    if (load_tokens(row, rec) < 0)
+    set->n_rows++; /* from here on it is freed with the set */
+    if (load_tokens(row, rec) < 0 || load_operators(row, rec) < 0)
         return -ENOMEM;
-    set->n_rows++;
     if (strcmp(l->last_run, rec->run_uuid) != 0)
         set->n_runs++;
     snprintf(l->last_run, sizeof(l->last_run), "%s", rec->run_uuid);
@@ -162,13 +185,25 @@ bool aglm_row_requantized(const struct aglm_row *row)
     return row->rec.requantize[0] && strcmp(row->rec.requantize, "none") != 0;
 }
 
-static bool same_options(const struct aglm_row *a, const struct aglm_row *b)
+static bool same_but_fuse(const struct aglm_row *a, const struct aglm_row *b)
 {
     const struct aglm_record *x = &a->rec, *y = &b->rec;
     return x->n_threads == y->n_threads && x->n_batch == y->n_batch && x->n_ubatch == y->n_ubatch &&
            x->cpu_strict == y->cpu_strict && !strcmp(x->cpu_mask, y->cpu_mask) &&
            !strcmp(x->backend, y->backend) && !strcmp(x->isa, y->isa) &&
-           !strcmp(x->type_k, y->type_k) && !strcmp(x->type_v, y->type_v);
+           !strcmp(x->type_k, y->type_k) && !strcmp(x->type_v, y->type_v) &&
+           !strcmp(x->load, y->load);
+}
+
+static bool same_options(const struct aglm_row *a, const struct aglm_row *b)
+{
+    return same_but_fuse(a, b) && !strcmp(a->rec.fuse, b->rec.fuse);
+}
+
+bool aglm_row_differs_in_fuse(const struct aglm_row *a, const struct aglm_row *b)
+{
+    return aglm_row_same_model(a, b) && aglm_row_same_test(a, b) && same_but_fuse(a, b) &&
+           strcmp(a->rec.fuse, b->rec.fuse) != 0;
 }
 
 bool aglm_row_same_config(const struct aglm_row *a, const struct aglm_row *b)
@@ -316,6 +351,9 @@ static bool better(const struct aglm_row *row, const struct aglm_row *best, enum
         return true;
     if (standing(row) != standing(best))
         return standing(row) > standing(best);
+    bool fused_a = strcmp(row->rec.fuse, "all") == 0, fused_b = strcmp(best->rec.fuse, "all") == 0;
+    if (fused_a != fused_b) /* as the engine runs when nobody asks otherwise */
+        return fused_a;
     bool pure_a = !row->rec.n_prompt != !row->rec.n_gen,
          pure_b = !best->rec.n_prompt != !best->rec.n_gen;
     if (pure_a != pure_b) /* a test of one phase alone comes first */

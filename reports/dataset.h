@@ -8,6 +8,7 @@
 #ifndef AGLM_REPORTS_DATASET_H
 #define AGLM_REPORTS_DATASET_H
 
+#include "bench/operators.h"
 #include "bench/record.h"
 #include "probes/err.h"
 #include "probes/thresholds.h"
@@ -21,14 +22,18 @@ struct aglm_token_time {
     double median, low, high; /* ms over the repetitions */
 };
 
+enum aglm_phase { AGLM_PHASE_PREFILL, AGLM_PHASE_DECODE };
+
 struct aglm_row {
     struct aglm_record rec; /* without samples and profile */
     struct aglm_results res;
     size_t n_samples;
     struct aglm_token_time *tokens; /* [n_tokens]: the first token, then each further one */
     size_t n_tokens;
-    double memory_available_min; /* bytes, NaN unknown; over all samples */
-    double temperature_max;      /* degC, NaN unknown */
+    struct aglm_operator_figures *operator_figures; /* [rec.n_operators] */
+    struct aglm_operator_rest rest[2];              /* by phase, where there are operators */
+    double memory_available_min;                    /* bytes, NaN unknown; over all samples */
+    double temperature_max;                         /* degC, NaN unknown */
 };
 
 struct aglm_other_device {
@@ -56,13 +61,14 @@ void aglm_dataset_finish(struct aglm_dataset *set);
 
 /* Same model, test and options, so that figures of different days compare? */
 bool aglm_row_same_config(const struct aglm_row *a, const struct aglm_row *b);
+/* The same in all but the operators that ran fused? */
+bool aglm_row_differs_in_fuse(const struct aglm_row *a, const struct aglm_row *b);
 /* Same model file content and quantization? */
 bool aglm_row_same_model(const struct aglm_row *a, const struct aglm_row *b);
 
 /* Were the weights quantized when the model was loaded? */
 bool aglm_row_requantized(const struct aglm_row *row);
 
-enum aglm_phase { AGLM_PHASE_PREFILL, AGLM_PHASE_DECODE };
 /* Speed of a phase in tokens/s with its interval: of the whole test if it has only this phase, else
  * the median of the phase without interval. y is NaN if the test says nothing about it. x is left
  * alone. */

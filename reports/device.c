@@ -242,6 +242,11 @@ static const char *type_k_of(const struct aglm_record *r)
     return r->type_k;
 }
 
+static const char *load_of(const struct aglm_record *r)
+{
+    return r->load;
+}
+
 static const char *type_v_of(const struct aglm_record *r)
 {
     return r->type_v;
@@ -322,6 +327,7 @@ static void put_command(struct aglm_text *out, const struct aglm_dataset *set, s
     put_names(out, set, first, "-q", requantize_of, "none");
     put_names(out, set, first, "-ctk", type_k_of, "f16");
     put_names(out, set, first, "-ctv", type_v_of, "f16");
+    put_names(out, set, first, "--load", load_of, "pack");
     put_list(out, set, first, "-t", threads_of, false);
     aglm_text_fmt(out, " -b %u -ub %u -r %u", r->n_batch, r->n_ubatch, r->repetitions);
     if (r->isa[0] && strcmp(r->isa, "none") != 0)

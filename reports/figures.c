@@ -20,6 +20,7 @@ static bool belongs(const struct aglm_row *row, const struct aglm_row *headline)
     bool null_row = strcmp(row->rec.backend, "null") == 0;
     bool null_headline = strcmp(headline->rec.backend, "null") == 0;
     return aglm_row_same_test(row, headline) && null_row == null_headline &&
+           strcmp(row->rec.fuse, headline->rec.fuse) == 0 &&
            (row->rec.valid || !headline->rec.valid);
 }
 

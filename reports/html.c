@@ -154,6 +154,8 @@ static void put_page(struct aglm_text *out, const struct aglm_dataset *set,
     aglm_text_raw(out, "</section><section id=\"history\"><h2>History</h2>");
     aglm_text_raw(out, history.data ? history.data : "");
     aglm_text_raw(out, "</section>");
+    aglm_sections_operators(out, set);
+    aglm_sections_fusion(out, set);
     aglm_sections_thresholds(out, set, thresholds);
     aglm_sections_device(out, set);
     aglm_text_raw(out, "<section id=\"meaning\"><h2>What each number means</h2>");

@@ -18,7 +18,7 @@ static void number_cell(struct aglm_text *out, double value)
 
 /* Columns that would say the same in every row are left out. */
 struct columns {
-    bool isa, backend, batch, mask, cache;
+    bool isa, backend, batch, mask, cache, fuse, load;
 };
 
 static struct columns varying(const struct aglm_dataset *set)
@@ -31,6 +31,8 @@ static struct columns varying(const struct aglm_dataset *set)
         c.backend |= strcmp(a->backend, b->backend) != 0;
         c.batch |= a->n_batch != b->n_batch || a->n_ubatch != b->n_ubatch;
         c.cache |= strcmp(a->type_k, b->type_k) != 0 || strcmp(a->type_v, b->type_v) != 0;
+        c.fuse |= strcmp(a->fuse, b->fuse) != 0;
+        c.load |= strcmp(a->load, b->load) != 0;
         c.mask |= strcmp(a->cpu_mask, b->cpu_mask) != 0 || a->cpu_strict != b->cpu_strict;
     }
     return c;
@@ -50,6 +52,10 @@ static size_t put_head(struct aglm_text *out, const struct columns *c)
         aglm_text_raw(out, "<th scope=\"col\">CPU mask</th>");
     if (c->cache)
         aglm_text_raw(out, "<th scope=\"col\">KV cache</th>");
+    if (c->fuse)
+        aglm_text_raw(out, "<th scope=\"col\">Fused</th>");
+    if (c->load)
+        aglm_text_raw(out, "<th scope=\"col\">Weights</th>");
     aglm_text_raw(
         out, "<th scope=\"col\" class=\"n\">Tokens/s, median</th>"
              "<th scope=\"col\" class=\"n\">[low, high]</th>"
@@ -60,7 +66,7 @@ static size_t put_head(struct aglm_text *out, const struct columns *c)
              "<th scope=\"col\" class=\"n\">Read, GB/s</th>"
              "<th scope=\"col\" class=\"n\">Peak memory</th>"
              "<th scope=\"col\">Measured (UTC)</th></tr></thead>");
-    return 14U + c->backend + c->isa + c->batch + c->mask + c->cache;
+    return 14U + c->backend + c->isa + c->batch + c->mask + c->cache + c->fuse + c->load;
 }
 
 static void put_speed_cells(struct aglm_text *out, const struct aglm_row *row)
@@ -148,6 +154,10 @@ static void put_row(struct aglm_text *out, const struct columns *c, const struct
                       r->cpu_strict ? " strict" : "");
     if (c->cache)
         aglm_text_fmt(out, "<td>%s/%s</td>", r->type_k, r->type_v);
+    if (c->fuse)
+        aglm_text_fmt(out, "<td>%s</td>", r->fuse);
+    if (c->load)
+        aglm_text_fmt(out, "<td>%s</td>", r->load);
     put_speed_cells(out, row);
     put_roof_cell(out, row);
     put_verdict_cell(out, r);
@@ -173,8 +183,14 @@ static void put_model_row(struct aglm_text *out, const struct aglm_row *row, siz
     aglm_text_bytes(out, (double)r->model_size);
     aglm_text_raw(out, ", ");
     aglm_text_number(out, r->model_n_params ? (double)r->model_n_params / 1e9 : NAN);
-    aglm_text_fmt(out, "&#160;B parameters%s</span></span></th></tr>",
+    aglm_text_fmt(out, "&#160;B parameters%s",
                   aglm_row_requantized(row) ? ", quantized on load from another type" : "");
+    if (r->pack_ns > 0) {
+        aglm_text_raw(out, ", repacked for the kernels on load in ");
+        aglm_text_number(out, r->pack_ns / 1e9);
+        aglm_text_raw(out, "&#160;s");
+    }
+    aglm_text_raw(out, "</span></span></th></tr>");
 }
 
 void aglm_sections_results(struct aglm_text *out, const struct aglm_dataset *set)

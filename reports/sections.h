@@ -11,6 +11,10 @@
 void aglm_sections_results(struct aglm_text *out, const struct aglm_dataset *set);
 void aglm_sections_thresholds(struct aglm_text *out, const struct aglm_dataset *set,
                               const struct aglm_thresholds *thresholds);
+/* What each fused operator is worth, and the operators of profiled tests; see operators.c. Nothing
+ * where nothing of it was measured. */
+void aglm_sections_fusion(struct aglm_text *out, const struct aglm_dataset *set);
+void aglm_sections_operators(struct aglm_text *out, const struct aglm_dataset *set);
 void aglm_sections_device(struct aglm_text *out, const struct aglm_dataset *set);
 void aglm_sections_reproduce(struct aglm_text *out, const struct aglm_dataset *set);
 void aglm_sections_others(struct aglm_text *out, const struct aglm_dataset *set);

@@ -379,7 +379,7 @@ static int put_test(struct aglm_store *store, const struct aglm_record *rec, int
                    "INSERT INTO test (uuid, run_id, device_id, " AGLM_ROW_TEST_COLUMNS ") VALUES "
                    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                   "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                   "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
                    "RETURNING id");
     aglm_row_put_text(&b, rec->test_uuid);
     aglm_row_put_int(&b, (uint64_t)run);
@@ -419,6 +419,18 @@ static int put_sample(struct aglm_store *store, int64_t test, size_t seq,
     return rc;
 }
 
+static int put_operator(struct aglm_store *store, int64_t test, size_t seq,
+                        const struct aglm_operator *o)
+{
+    struct aglm_row_binder b = {.next = 1};
+    b.rc =
+        prepare(store, &b.stmt, "INSERT INTO operator VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    aglm_row_put_int(&b, (uint64_t)test);
+    aglm_row_put_int(&b, seq);
+    aglm_row_put_operator(&b, o);
+    return finish_put(&b, NULL);
+}
+
 int aglm_store_put(struct aglm_store *store, const struct aglm_record *record, struct aglm_err *err)
 {
     int64_t device = 0, run = 0, test = 0;
@@ -435,6 +447,8 @@ int aglm_store_put(struct aglm_store *store, const struct aglm_record *record, s
         rc = put_test(store, record, run, device, &test);
     for (size_t i = 0; i < record->n_samples && rc == SQLITE_OK; i++)
         rc = put_sample(store, test, i, &record->samples[i]);
+    for (size_t i = 0; i < record->n_operators && rc == SQLITE_OK; i++)
+        rc = put_operator(store, test, i, &record->operators[i]);
     if (rc == SQLITE_OK)
         rc = run_sql(store, "COMMIT");
     if (rc == SQLITE_OK)
@@ -446,17 +460,19 @@ int aglm_store_put(struct aglm_store *store, const struct aglm_record *record, s
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static int read_samples(sqlite3_stmt *stmt, int64_t test, struct aglm_record *rec)
+/* Samples, or operators: take appends each row to the record. */
+static int read_rows(sqlite3_stmt *stmt, int64_t test, struct aglm_record *rec,
+                     int (*take)(sqlite3_stmt *stmt, struct aglm_record *rec))
 {
     sqlite3_reset(stmt);
     int rc = sqlite3_bind_int64(stmt, 1, test);
     while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
-        rc = aglm_row_take_sample(stmt, rec);
+        rc = take(stmt, rec);
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
 static int prepare_reading(struct aglm_store *store, const struct aglm_store_filter *f,
-                           sqlite3_stmt **tests, sqlite3_stmt **samples)
+                           sqlite3_stmt **tests, sqlite3_stmt **samples, sqlite3_stmt **operators)
 {
     int rc = prepare(store, tests,
                      "SELECT t.id, t.uuid, r.uuid, d.fingerprint, r.profile, " AGLM_ROW_TEST_COLUMNS
@@ -471,6 +487,11 @@ static int prepare_reading(struct aglm_store *store, const struct aglm_store_fil
     aglm_row_put_int(&b, f ? (uint64_t)f->since_ms : 0);
     if (b.rc != SQLITE_OK)
         return b.rc;
+    rc = prepare(store, operators,
+                 "SELECT phase, name, calls, ns, wait_ns, weight_bytes, kv_bytes, act_bytes, "
+                 "int8_ops, float_ops FROM operator WHERE test_id = ?1 ORDER BY seq");
+    if (rc != SQLITE_OK)
+        return rc;
     return prepare(store, samples,
                    "SELECT s.prefill_ns, s.first_token_ns, s.total_ns, s.peak_rss_bytes, "
                    "s.token_ns, " AGLM_ROW_CONDITION_COLUMNS("b") ", " AGLM_ROW_CONDITION_COLUMNS(
@@ -485,21 +506,24 @@ int aglm_store_each(struct aglm_store *store, const struct aglm_store_filter *fi
                     int (*each)(void *ctx, const struct aglm_record *record), void *ctx,
                     struct aglm_err *err)
 {
-    sqlite3_stmt *tests = NULL, *samples = NULL;
+    sqlite3_stmt *tests = NULL, *samples = NULL, *operators = NULL;
     int r = 0;
-    int rc = prepare_reading(store, filter, &tests, &samples);
+    int rc = prepare_reading(store, filter, &tests, &samples, &operators);
     while (rc == SQLITE_OK && r == 0 && (rc = sqlite3_step(tests)) == SQLITE_ROW) {
         struct aglm_record rec;
         aglm_record_init(&rec);
         rc = aglm_row_take_test(tests, &rec);
         if (rc == SQLITE_OK)
-            rc = read_samples(samples, sqlite3_column_int64(tests, 0), &rec);
+            rc = read_rows(samples, sqlite3_column_int64(tests, 0), &rec, aglm_row_take_sample);
+        if (rc == SQLITE_OK)
+            rc = read_rows(operators, sqlite3_column_int64(tests, 0), &rec, aglm_row_take_operator);
         if (rc == SQLITE_OK)
             r = each(ctx, &rec);
         aglm_record_finish(&rec);
     }
     if (rc != SQLITE_OK && rc != SQLITE_DONE)
         r = db_error(store, rc, "read the stored tests", err);
+    sqlite3_finalize(operators);
     sqlite3_finalize(samples);
     sqlite3_finalize(tests);
     return r;

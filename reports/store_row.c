@@ -66,6 +66,7 @@ void aglm_row_put_test(struct aglm_row_binder *b, const struct aglm_record *rec)
     aglm_row_put_text(b, rec->requantize);
     aglm_row_put_text(b, rec->type_k);
     aglm_row_put_text(b, rec->type_v);
+    aglm_row_put_text(b, rec->fuse);
     aglm_row_put_text(b, rec->prompt_digest);
     aglm_row_put_text(b, rec->text_digest);
     const uint64_t numbers[] = {rec->n_threads,  rec->n_batch, rec->n_ubatch,    rec->n_prompt,
@@ -77,6 +78,9 @@ void aglm_row_put_test(struct aglm_row_binder *b, const struct aglm_record *rec)
     aglm_row_put_int(b, rec->valid);
     aglm_row_put_text(b, rec->reasons);
     put_roof(b, rec);
+    aglm_row_put_text(b, rec->load);
+    put_real(b, rec->pack_ns);
+    put_real(b, rec->packed_bytes);
 }
 
 void aglm_row_put_conditions(struct aglm_row_binder *b, const struct aglm_conditions *c)
@@ -113,6 +117,18 @@ void aglm_row_put_sample(struct aglm_row_binder *b, const struct aglm_sample *s)
         b->rc = sqlite3_bind_blob(b->stmt, b->next++, blob, (int)(s->n_token_ns * 8), free);
     else
         free(blob);
+}
+
+void aglm_row_put_operator(struct aglm_row_binder *b, const struct aglm_operator *o)
+{
+    const uint64_t whole[] = {o->calls, o->ns, o->wait_ns};
+    const double real[] = {o->weight_bytes, o->kv_bytes, o->act_bytes, o->int8_ops, o->float_ops};
+    aglm_row_put_text(b, o->phase);
+    aglm_row_put_text(b, o->name);
+    for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++)
+        aglm_row_put_int(b, whole[i]);
+    for (size_t i = 0; i < sizeof(real) / sizeof(*real); i++)
+        put_real(b, real[i]);
 }
 
 struct taker {
@@ -162,6 +178,7 @@ static void take_configuration(struct taker *t, struct aglm_record *rec)
     TAKE(t, rec->requantize);
     TAKE(t, rec->type_k);
     TAKE(t, rec->type_v);
+    TAKE(t, rec->fuse);
     TAKE(t, rec->prompt_digest);
     TAKE(t, rec->text_digest);
     uint32_t *const numbers[] = {&rec->n_threads, &rec->n_batch, &rec->n_ubatch,   &rec->n_prompt,
@@ -209,6 +226,9 @@ int aglm_row_take_test(sqlite3_stmt *stmt, struct aglm_record *rec)
     rec->load_ns = take_int(&t);
     take_configuration(&t, rec);
     take_roof(&t, rec);
+    TAKE(&t, rec->load);
+    rec->pack_ns = take_real(&t);
+    rec->packed_bytes = take_real(&t);
     return SQLITE_OK;
 }
 
@@ -250,4 +270,26 @@ int aglm_row_take_sample(sqlite3_stmt *stmt, struct aglm_record *rec)
         return SQLITE_OK;
     free(s.token_ns);
     return SQLITE_NOMEM;
+}
+
+int aglm_row_take_operator(sqlite3_stmt *stmt, struct aglm_record *rec)
+{
+    struct taker t = {.stmt = stmt};
+    struct aglm_operator *grown =
+        realloc(rec->operators, (rec->n_operators + 1) * sizeof(*rec->operators));
+    if (!grown)
+        return SQLITE_NOMEM;
+    rec->operators = grown;
+    struct aglm_operator *o = &grown[rec->n_operators++];
+    *o = (struct aglm_operator){0};
+    TAKE(&t, o->phase);
+    TAKE(&t, o->name);
+    o->calls = take_int(&t);
+    o->ns = take_int(&t);
+    o->wait_ns = take_int(&t);
+    double *const real[] = {&o->weight_bytes, &o->kv_bytes, &o->act_bytes, &o->int8_ops,
+                            &o->float_ops};
+    for (size_t i = 0; i < sizeof(real) / sizeof(*real); i++)
+        *real[i] = take_real(&t);
+    return SQLITE_OK;
 }

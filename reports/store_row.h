@@ -14,13 +14,14 @@
     "suite, name, label, started_ms, version, commit_id, compiler, flags, cpu_info, gpu_info, " \
     "model_path, model_name, model_type, arch, quantization, model_digest, model_size, "        \
     "model_n_params, bytes_per_token, load_ns, backend, isa, cpu_mask, affinity, requantize, "  \
-    "type_k, type_v, prompt_digest, text_digest, "                                              \
+    "type_k, type_v, fuse, prompt_digest, text_digest, "                                        \
     "n_threads, n_batch, n_ubatch, n_prompt, n_gen, n_depth, repetitions, seed, cpu_strict, "   \
     "warmup, delay_s, order_kind, valid, reasons, "                                             \
     "kv_bytes_per_token, prefill_ops, prefill_kind, "                                           \
     "roof_read_bytes_per_s, roof_read_median_bytes_per_s, roof_read_low_bytes_per_s, "          \
     "roof_int8_ops_per_s, roof_int8_median_ops_per_s, roof_int8_low_ops_per_s, "                \
-    "roof_f32_ops_per_s, roof_f32_median_ops_per_s, roof_f32_low_ops_per_s, roof_when"
+    "roof_f32_ops_per_s, roof_f32_median_ops_per_s, roof_f32_low_ops_per_s, roof_when, "        \
+    "load, pack_ns, packed_bytes"
 
 /* Of one moment's conditions, from the table alias m. */
 #define AGLM_ROW_CONDITION_COLUMNS(m)                                           \
@@ -41,11 +42,16 @@ void aglm_row_put_conditions(struct aglm_row_binder *b, const struct aglm_condit
 /* prefill_ns, first_token_ns, total_ns, peak_rss_bytes, token_ns */
 void aglm_row_put_sample(struct aglm_row_binder *b, const struct aglm_sample *s);
 
+/* phase, name, calls, ns, wait_ns, weight_bytes, kv_bytes, act_bytes, int8_ops, float_ops */
+void aglm_row_put_operator(struct aglm_row_binder *b, const struct aglm_operator *o);
+
 /* Fills an initialised record from a row of: test id, test UUID, run UUID, fingerprint, profile,
  * AGLM_ROW_TEST_COLUMNS. Returns an SQLite code. Texts too long for their field are cut. */
 int aglm_row_take_test(sqlite3_stmt *stmt, struct aglm_record *rec);
 /* Appends a sample from a row of the columns of aglm_row_put_sample() and both moments' conditions.
  */
 int aglm_row_take_sample(sqlite3_stmt *stmt, struct aglm_record *rec);
+/* Appends an operator from a row of the columns of aglm_row_put_operator(). */
+int aglm_row_take_operator(sqlite3_stmt *stmt, struct aglm_record *rec);
 
 #endif

@@ -6,83 +6,9 @@
  */
 #include "engine/cpu/run.h"
 
-#include "engine/kernels/pack.h"
-
 #include <errno.h>
 #include <math.h>
 #include <string.h>
-
-/* Calibration looks on. One row at a time, whichever thread has it. */
-static void observe(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g,
-                    const float *row)
-{
-    struct aglm_cpu_state *s = r->s;
-    pthread_mutex_lock(&s->observe_lock);
-    s->observe(s->observe_ctx, g->site, row, g->part[0].k);
-    pthread_mutex_unlock(&s->observe_lock);
-}
-
-/* A row as INT8; fake: as the floats that its codes stand for. */
-static void round_int8(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g, float *row,
-                       size_t token)
-{
-    const struct aglm_cpu_acts *a = &r->s->acts[AGLM_ACTS_INT8];
-    const size_t k = g->part[0].k;
-    int8_t *q = a->q + token * k;
-    float scale = r->k->quantize_int8(q, a->sum + token * (k / 16), row, k, g->int8_scale);
-    a->scale[token * (k / 32)] = scale;
-    for (size_t i = 0; r->s->w->fake_int8 && i < k; i++)
-        row[i] = (float)q[i] * scale;
-}
-
-/* Which activations a matrix takes. */
-static const struct aglm_cpu_acts *acts_for(const struct aglm_cpu_state *s,
-                                            const struct aglm_matrix *m)
-{
-    if (m->type == AGLM_INT8)
-        return &s->acts[AGLM_ACTS_INT8];
-    return &s->acts[aglm_act_block(m->type) == 256 ? AGLM_ACTS_256 : AGLM_ACTS_32];
-}
-
-void aglm_cpu_prepare(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g, float *in,
-                      size_t token)
-{
-    static const size_t BLOCK[] = {[AGLM_ACTS_32] = 32, [AGLM_ACTS_256] = 256};
-    const size_t k = g->part[0].k;
-    for (unsigned i = 0; i < AGLM_ACTS_INT8; i++) {
-        const struct aglm_cpu_acts *a = &r->s->acts[i];
-        if (g->acts >> i & 1)
-            r->k->quantize(a->q + token * k, a->scale + token * (k / 32), a->sum + token * (k / 16),
-                           in + token * k, k, BLOCK[i]);
-    }
-    if (r->s->observe)
-        observe(r, g, in + token * k);
-    if (g->acts >> AGLM_ACTS_INT8 & 1)
-        round_int8(r, g, in + token * k, token);
-}
-
-/* out: [n, ld] = in: [n, k] times the group's rows, prepared before. Panels are dealt out four at a
- * time. */
-static void matmul(const struct aglm_cpu_run *r, const struct aglm_matrix_group *g, const float *in,
-                   size_t n, float *out, size_t ld)
-{
-    enum { CHUNK = 4 };
-    struct aglm_cpu_state *s = r->s;
-    uint8_t *scratch = s->scratch + r->ith * s->scratch_bytes;
-    for (unsigned i = 0; i < g->n; i++) {
-        const struct aglm_matrix *m = &g->part[i];
-        const struct aglm_cpu_acts *a = acts_for(s, m);
-        const struct aglm_acts acts = {in, a->q, a->scale, a->sum};
-        const size_t stride = aglm_panel_bytes(m->type, m->k);
-        for (size_t p; (p = aglm_pool_next(s->pool) * CHUNK) < m->n_panels;) {
-            size_t panels = m->n_panels - p < CHUNK ? m->n_panels - p : CHUNK;
-            r->k->matmul[m->type](out + p * AGLM_PANEL_ROWS, ld, m->data + p * stride, &acts, m->k,
-                                  panels, n, scratch);
-        }
-        out += m->n_rows;
-        aglm_cpu_done(r); /* a part's padding may overlap the next part's start */
-    }
-}
 
 /* x: [n_embd] of each token from its row of the embedding. Only the same thread reads it
  * next, so no barrier. */
@@ -98,46 +24,65 @@ static void embed(const struct aglm_cpu_run *r)
         for (size_t i = 0; scale != 1.0f && i < d; i++)
             x[i] *= scale;
     }
+    if (r->ops) {
+        struct aglm_op_count *c = &r->ops->op[AGLM_OP_EMBED];
+        c->calls++;
+        c->weight_bytes += (double)s->n * (double)e->row_bytes;
+        c->act_bytes += (double)s->n * (double)d * sizeof(float);
+    }
+    aglm_cpu_mark(r, AGLM_OP_EMBED);
 }
 
-/* x += what the last block computed (unless first), normalized where the architecture does that;
- * then the norm and the activations for the next product. */
-static void add_norm(const struct aglm_cpu_run *r, const struct aglm_matrix_group *last,
-                     const float *post, const struct aglm_matrix_group *next, const float *weight)
+/* The steps of a norm between blocks. */
+enum { SUM = 1, NORM = 2, PREPARE = 4 };
+
+struct norm {
+    const struct aglm_matrix_group *last; /* whose product is added to x, or NULL */
+    const float *post;                    /* that product's own norm, or NULL */
+    const struct aglm_matrix_group *next; /* which takes the result; NULL: nothing does */
+    const float *weight;
+};
+
+static void norm_token(const struct aglm_cpu_run *r, const struct norm *a, size_t t, unsigned steps)
 {
     struct aglm_cpu_state *s = r->s;
     const size_t d = s->model->hp.n_embd;
     const float eps = s->model->hp.rms_eps;
-    for (size_t t = r->ith; t < s->n; t += r->n_threads) {
-        float *proj = s->proj + t * s->ld_embd;
-        if (last) {
-            aglm_cpu_add_bias(r, last, proj);
-            if (post)
-                r->k->rmsnorm(proj, proj, post, eps, d);
-            r->k->add(s->x + t * d, proj, d);
-        }
-        if (next) {
-            r->k->rmsnorm(s->normed + t * d, s->x + t * d, weight, eps, d);
-            aglm_cpu_prepare(r, next, s->normed, t);
-        }
+    float *proj = s->proj + t * s->ld_embd;
+    if (a->last && steps & SUM) {
+        aglm_cpu_add_bias(r, a->last, proj);
+        if (a->post)
+            r->k->rmsnorm(proj, proj, a->post, eps, d);
+        r->k->add(s->x + t * d, proj, d);
     }
-    aglm_cpu_done(r);
+    if (a->next && steps & NORM)
+        r->k->rmsnorm(s->normed + t * d, s->x + t * d, a->weight, eps, d);
+    if (a->next && steps & PREPARE)
+        aglm_cpu_prepare(r, a->next, s->normed, t);
 }
 
-/* hidden = f(gate) * up, prepared for the down projection. */
-static void activate(const struct aglm_cpu_run *r, const struct aglm_cpu_layer *l)
+static void count_norm(const struct aglm_cpu_run *r, const struct norm *a)
 {
-    struct aglm_cpu_state *s = r->s;
-    const size_t ff = s->model->hp.n_ff;
-    for (size_t t = r->ith; t < s->n; t += r->n_threads) {
-        const float *gate = s->up + t * s->ld_up;
-        if (s->model->hp.arch->activation == AGLM_GELU)
-            r->k->gelu_mul(s->hidden + t * ff, gate, gate + ff, ff);
-        else
-            r->k->silu_mul(s->hidden + t * ff, gate, gate + ff, ff);
-        aglm_cpu_prepare(r, &l->down, s->hidden, t);
+    if (r->ops) {
+        struct aglm_op_count *c = &r->ops->op[AGLM_OP_NORM];
+        const double row = (double)r->s->n * r->s->model->hp.n_embd * sizeof(float);
+        c->calls++;
+        c->act_bytes += (a->last ? 3 * row : 0) + (a->next ? 2 * row : 0);
     }
-    aglm_cpu_done(r);
+}
+
+/* x += what the last block computed, normalized where the architecture does that; then the norm
+ * and the activations for the next product. */
+static void add_norm(const struct aglm_cpu_run *r, const struct norm *a)
+{
+    static const unsigned AT_ONCE[] = {SUM | NORM | PREPARE, 0}, APART[] = {SUM, NORM, PREPARE, 0};
+    const struct aglm_cpu_state *s = r->s;
+    const unsigned *steps = aglm_cpu_fused(r, AGLM_FUSE_NORM) ? AT_ONCE : APART;
+    count_norm(r, a);
+    for (; *steps; steps++) {
+        for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, s->n, &t, AGLM_OP_NORM);)
+            norm_token(r, a, t, *steps);
+    }
 }
 
 /* Logits of tokens first … first + n - 1 (n <= AGLM_LOGIT_ROWS) to rows: [n, n_vocab]. */
@@ -146,20 +91,18 @@ static void logits(const struct aglm_cpu_run *r, size_t first, size_t n, float *
     struct aglm_cpu_state *s = r->s;
     const struct aglm_hparams *hp = &s->model->hp;
     const size_t d = hp->n_embd;
-    for (size_t t = r->ith; t < n; t += r->n_threads) {
+    for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, n, &t, AGLM_OP_NORM);) {
         r->k->rmsnorm(s->normed + t * d, s->x + (first + t) * d, s->w->output_norm, hp->rms_eps, d);
         aglm_cpu_prepare(r, &s->w->output, s->normed, t);
     }
-    aglm_cpu_done(r);
-    matmul(r, &s->w->output, s->normed, n, s->logits, s->ld_vocab);
+    aglm_cpu_matmul(r, &s->w->output, s->normed, n, s->logits, s->ld_vocab, AGLM_OP_LOGITS);
     const float cap = hp->logit_softcap;
-    for (size_t t = r->ith; t < n; t += r->n_threads) {
+    for (size_t t = AGLM_CPU_FIRST; aglm_cpu_token(r, n, &t, AGLM_OP_LOGITS);) {
         float *row = rows + t * hp->n_vocab;
         memcpy(row, s->logits + t * s->ld_vocab, hp->n_vocab * sizeof(*row));
         for (size_t i = 0; cap > 0 && i < hp->n_vocab; i++)
             row[i] = cap * tanhf(row[i] / cap);
     }
-    aglm_cpu_done(r);
 }
 
 /* Between layers: has the session been told to stop? The first thread asks, the next barrier tells
@@ -171,30 +114,44 @@ static void ask(const struct aglm_cpu_run *r)
         s->stopped = true;
 }
 
+static void qkv(const struct aglm_cpu_run *r, const struct aglm_cpu_layer *l)
+{
+    struct aglm_cpu_state *s = r->s;
+    const struct aglm_hparams *hp = &s->model->hp;
+    const size_t kv = (size_t)hp->n_kv_heads * hp->head_dim;
+    const size_t rows[] = {(size_t)hp->n_heads * hp->head_dim, kv, kv};
+    if (aglm_cpu_fused(r, AGLM_FUSE_QKV))
+        aglm_cpu_matmul(r, &l->qkv, s->normed, s->n, s->qkv, s->ld_qkv, AGLM_OP_QKV);
+    else
+        aglm_cpu_matmul_apart(r, &l->qkv, s->normed, s->n, s->qkv, s->ld_qkv, rows, 3, AGLM_OP_QKV);
+}
+
 static void transformer(void *ctx, unsigned ith, unsigned n_threads)
 {
     struct aglm_cpu_state *s = ctx;
     const struct aglm_cpu_weights *w = s->w;
-    const struct aglm_cpu_run run = {s, &w->kernels, ith, n_threads}, *r = &run;
-    const struct aglm_cpu_layer *last = &w->layers[w->n_layers - 1];
+    const struct aglm_cpu_run run = {s, &w->kernels, ith, n_threads, ith == 0 ? s->ops : NULL};
+    const struct aglm_cpu_run *r = &run;
+    const struct aglm_cpu_layer *l = w->layers;
 
     embed(r);
-    for (uint32_t i = 0; i < w->n_layers; i++) {
-        const struct aglm_cpu_layer *l = &w->layers[i];
+    for (uint32_t i = 0; i < w->n_layers; i++, l++) {
+        const struct norm first = {i ? &l[-1].down : NULL, i ? l[-1].post_ffn_norm : NULL, &l->qkv,
+                                   l->attn_norm};
+        const struct norm second = {&l->out, l->post_attn_norm, &l->up, l->ffn_norm};
         ask(r);
-        add_norm(r, i ? &l[-1].down : NULL, i ? l[-1].post_ffn_norm : NULL, &l->qkv, l->attn_norm);
+        add_norm(r, &first);
         if (s->stopped)
             return;
-        matmul(r, &l->qkv, s->normed, s->n, s->qkv, s->ld_qkv);
+        qkv(r, l);
         aglm_cpu_attention(r, i);
-        matmul(r, &l->out, s->att, s->n, s->proj, s->ld_embd);
+        aglm_cpu_matmul(r, &l->out, s->att, s->n, s->proj, s->ld_embd, AGLM_OP_OUT);
 
-        add_norm(r, &l->out, l->post_attn_norm, &l->up, l->ffn_norm);
-        matmul(r, &l->up, s->normed, s->n, s->up, s->ld_up);
-        activate(r, l);
-        matmul(r, &l->down, s->hidden, s->n, s->proj, s->ld_embd);
+        add_norm(r, &second);
+        aglm_cpu_gate_up(r, l);
+        aglm_cpu_matmul(r, &l->down, s->hidden, s->n, s->proj, s->ld_embd, AGLM_OP_DOWN);
     }
-    add_norm(r, &last->down, last->post_ffn_norm, NULL, NULL);
+    add_norm(r, &(struct norm){.last = &l[-1].down, .post = l[-1].post_ffn_norm});
 
     for (size_t t = 0; s->rows && t < s->n; t += AGLM_LOGIT_ROWS) {
         size_t n = s->n - t < AGLM_LOGIT_ROWS ? s->n - t : AGLM_LOGIT_ROWS;
@@ -214,6 +171,7 @@ int aglm_cpu_forward(void *state, const int32_t *tokens, size_t n, size_t pos, f
     s->rows = rows;
     s->last = last;
     s->stopped = false;
+    s->mark_ns = s->ops ? aglm_clock_ns() : 0;
     aglm_pool_run(s->pool, transformer, s);
     return s->stopped ? -ECANCELED : 0;
 }

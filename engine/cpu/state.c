@@ -1,5 +1,7 @@
 /* Allocates a session's memory in one piece and offers the CPU backend; see state.h. */
 #include "engine/cpu/state.h"
+#include "engine/cpu/scores.h"
+#include "engine/fusion.h"
 
 #include <errno.h>
 #include <math.h>
@@ -23,6 +25,19 @@ static void *take(struct aglm_cpu_state *s, size_t *used, size_t count, size_t s
     return p;
 }
 
+/* n rows of k activations in every form that the model takes. */
+static void take_acts(struct aglm_cpu_state *s, struct aglm_cpu_acts *acts, size_t *used, size_t n,
+                      size_t k)
+{
+    for (unsigned i = 0; i < AGLM_ACT_SETS; i++) {
+        if (!(s->w->acts >> i & 1))
+            continue;
+        acts[i].q = take(s, used, n * k, sizeof(int8_t));
+        acts[i].scale = take(s, used, n * (k / 32 + 1), sizeof(float));
+        acts[i].sum = take(s, used, n * (k / 16 + 1), sizeof(int16_t));
+    }
+}
+
 static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
 {
     const struct aglm_hparams *hp = &s->model->hp;
@@ -32,7 +47,7 @@ static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
     size_t used = 0;
     /* Each part of a group may pad the next one's start, which is written later. */
     s->ld_qkv = padded(q + 2 * kv) + AGLM_PANEL_ROWS;
-    s->ld_embd = padded(hp->n_embd);
+    s->ld_embd = padded(hp->n_embd) + AGLM_PANEL_ROWS;
     s->ld_up = padded(2 * (size_t)hp->n_ff) + AGLM_PANEL_ROWS;
     s->ld_vocab = padded(hp->n_vocab);
     s->scratch_bytes = (aglm_matmul_scratch(k_max) + ALIGN - 1) / ALIGN * ALIGN;
@@ -47,18 +62,26 @@ static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
     s->qkv = take(s, &used, n * s->ld_qkv, sizeof(float));
     s->att = take(s, &used, n * q, sizeof(float));
     s->proj = take(s, &used, n * s->ld_embd, sizeof(float));
-    s->up = take(s, &used, n * s->ld_up, sizeof(float));
+    const bool pieces = !(s->unfused & AGLM_FUSE_GATEUP) && hp->n_ff % AGLM_PANEL_ROWS == 0;
+    if (pieces)
+        s->pieces = take(s, &used, threads * 2 * n, AGLM_PIECE_COLUMNS * sizeof(float));
+    const size_t whole = pieces && n > AGLM_FEW_TOKENS ? AGLM_FEW_TOKENS : n;
+    s->up = take(s, &used, whole * s->ld_up, sizeof(float));
     s->hidden = take(s, &used, n * hp->n_ff, sizeof(float));
     s->logits = take(s, &used, AGLM_LOGIT_ROWS * s->ld_vocab, sizeof(float));
-    size_t acts = n > AGLM_LOGIT_ROWS ? n : AGLM_LOGIT_ROWS;
-    for (unsigned i = 0; i < AGLM_ACT_SETS; i++) {
-        if (!(s->w->acts >> i & 1))
-            continue;
-        s->acts[i].q = take(s, &used, acts * k_max, sizeof(int8_t));
-        s->acts[i].scale = take(s, &used, acts * (k_max / 32 + 1), sizeof(float));
-        s->acts[i].sum = take(s, &used, acts * (k_max / 16 + 1), sizeof(int16_t));
-    }
+    const size_t rows = n > AGLM_LOGIT_ROWS ? n : AGLM_LOGIT_ROWS;
+    take_acts(s, s->acts, &used, rows, hp->n_embd > q ? hp->n_embd : q);
+    take_acts(s, s->acts_down, &used, n, hp->n_ff);
     s->scratch = take(s, &used, threads * s->scratch_bytes, 1);
+    if (!s->w->arena) {
+        s->panels_bytes = AGLM_CPU_CHUNK * s->w->panel_bytes;
+        s->panels = take(s, &used, threads * s->panels_bytes, 1);
+    }
+    if (s->unfused & AGLM_FUSE_SOFTMAX) {
+        s->packed_bytes = aglm_cpu_scores_packed_bytes(s);
+        s->scores = take(s, &used, hp->n_heads * n, padded(s->n_ctx) * sizeof(float));
+        s->packed = take(s, &used, threads, s->packed_bytes);
+    }
     return used;
 }
 
@@ -118,6 +141,7 @@ static int cpu_open(void **state, const struct aglm_model *model,
     s->type_v = options->type_v;
     s->row_k = row_bytes(s->type_k, model->hp.head_dim);
     s->row_v = row_bytes(s->type_v, model->hp.head_dim);
+    s->unfused = options->unfused;
     s->cancelled = options->cancelled;
     s->cancelled_ctx = options->cancelled_ctx;
     s->memory_bytes = lay_out(s, options->n_threads);
@@ -159,6 +183,12 @@ static void cpu_observe(void *state, void (*fn)(void *ctx, size_t site, const fl
     s->observe_ctx = ctx;
 }
 
+static void cpu_profile(void *state, struct aglm_op_profile *into)
+{
+    struct aglm_cpu_state *s = state;
+    s->ops = into;
+}
+
 static void cpu_affinity(const void *state, char *buf, size_t size)
 {
     const struct aglm_cpu_state *s = state;
@@ -180,11 +210,13 @@ static uint64_t cpu_kv_bytes(const struct aglm_model *model,
 const struct aglm_backend aglm_backend_cpu = {
     .name = "cpu",
     .load = aglm_cpu_weights_load,
+    .pack = aglm_cpu_weights_pack,
     .weights_free = aglm_cpu_weights_free,
     .open = cpu_open,
     .close = cpu_close,
     .forward = aglm_cpu_forward,
     .observe = cpu_observe,
+    .profile = cpu_profile,
     .affinity = cpu_affinity,
     .kv_bytes = cpu_kv_bytes,
 };

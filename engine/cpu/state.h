@@ -5,18 +5,22 @@
 #define AGLM_ENGINE_CPU_STATE_H
 
 #include "engine/cpu/weights.h"
+#include "engine/ops.h"
 #include "engine/pool.h"
 
 #include <pthread.h>
 
 /* Logit rows computed at a time when every position's are wanted. */
 #define AGLM_LOGIT_ROWS 16
+/* Where gate and up are fused: columns of a piece, and the most tokens that keep whole rows. */
+#define AGLM_PIECE_COLUMNS 64
+#define AGLM_FEW_TOKENS 8
 
 /* Activations in 8 bit, with one of the two sizes of block. NULL where no matrix takes them. */
 struct aglm_cpu_acts {
-    int8_t *q;    /* [n_ubatch, k_max] */
-    float *scale; /* [n_ubatch, k_max / 32] */
-    int16_t *sum; /* [n_ubatch, k_max / 16] */
+    int8_t *q;    /* [n_ubatch, k] */
+    float *scale; /* [n_ubatch, k / 32] */
+    int16_t *sum; /* [n_ubatch, k / 16] */
 };
 
 struct aglm_cpu_state {
@@ -38,14 +42,28 @@ struct aglm_cpu_state {
     float *qkv;    /* [n_ubatch, ld_qkv] queries, keys, values of each token */
     float *att;    /* [n_ubatch, n_heads * head_dim] */
     float *proj;   /* [n_ubatch, ld_embd] what a block adds to x */
-    float *up;     /* [n_ubatch, ld_up] gate, then up */
+    float *up;     /* [n_ubatch, ld_up] gate, then up; with pieces at most AGLM_FEW_TOKENS rows */
+    float *pieces; /* [threads, 2, n_ubatch, AGLM_PIECE_COLUMNS] of gate and up; NULL: none */
     float *hidden; /* [n_ubatch, n_ff] */
     float *logits; /* [AGLM_LOGIT_ROWS, ld_vocab] */
     size_t ld_qkv, ld_embd, ld_up, ld_vocab;
 
     struct aglm_cpu_acts acts[AGLM_ACT_SETS];
+    /* The down product's: made while other threads still read those of gate and up. */
+    struct aglm_cpu_acts acts_down[AGLM_ACT_SETS];
     uint8_t *scratch; /* [threads, scratch_bytes] for matmul */
     size_t scratch_bytes;
+    uint8_t *panels; /* [threads, panels_bytes] packed as they are used; NULL: all are packed */
+    size_t panels_bytes;
+
+    uint32_t unfused; /* bits of enum aglm_fusion that are switched off */
+    float *scores;    /* [n_heads, n, positions]; NULL where the softmax is fused */
+    uint8_t *packed;  /* [threads, packed_bytes]: keys or values as panels; the same */
+    size_t packed_bytes;
+
+    struct aglm_op_profile *ops; /* NULL: not profiled */
+    uint64_t mark_ns;            /* the first thread's last mark */
+    enum aglm_op mark_op;        /* and what it was for */
 
     /* The batch in flight. */
     const int32_t *tokens; /* [n] */

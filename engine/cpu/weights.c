@@ -1,15 +1,17 @@
 /* Packs a model's matrices for the kernels; see weights.h.
  *
  * Two passes over the same list of matrices: the first decides types and offsets, the second
- * allocates and packs. With `quantize` set, rows of an F32, F16 or BF16 file are quantized on the
- * way.
+ * allocates and packs, at once or when asked to later. With `quantize` set, rows of an F32, F16 or
+ * BF16 file are quantized on the way.
  */
 #include "engine/cpu/weights.h"
 
+#include "engine/cpu/panels.h"
 #include "engine/int8.h"
 #include "engine/kernels/pack.h"
 #include "engine/pool.h"
 #include "engine/quant/mix.h"
+#include "probes/clock.h"
 #include "probes/isa.h"
 #include "probes/profile.h"
 
@@ -24,13 +26,6 @@
 
 enum { ROWS = AGLM_PANEL_ROWS };
 
-/* One packed matrix and the rows of the file that it is made of. */
-struct job {
-    struct aglm_matrix *matrix;
-    const struct aglm_gguf_tensor *source[3];
-    unsigned n_sources;
-};
-
 struct loader {
     const struct aglm_model *model;
     const struct aglm_model_options *options;
@@ -39,13 +34,12 @@ struct loader {
     bool int8;
     size_t n_groups;
     struct aglm_cpu_weights *w;
-    struct job *jobs; /* [n_jobs] */
-    size_t n_jobs;
     struct aglm_pool *pool;
     float *row;         /* [n threads][k_max], when quantizing */
     uint8_t *quantized; /* [n threads][16][row bytes] */
     size_t quantized_stride;
-    const struct job *current;
+    struct aglm_matrix *current;
+    size_t stretch;                                 /* panels of it that a thread takes at a time */
     _Atomic(const struct aglm_gguf_tensor *) unfit; /* one with weights that the type cannot hold */
     struct aglm_err *err;
     int rc;
@@ -66,13 +60,13 @@ static void plan_matrix(struct loader *l, struct aglm_matrix_group *group,
                         const struct aglm_gguf_tensor *const *sources, unsigned n)
 {
     struct aglm_matrix *m = &group->part[group->n++];
-    struct job *job = &l->jobs[l->n_jobs++];
-    *job = (struct job){.matrix = m, .n_sources = n};
+    l->w->matrices[l->w->n_matrices++] = m;
     m->type = target_type(l, sources[0]);
     m->k = sources[0]->ne[0];
     m->n_rows = 0;
+    m->n_sources = n;
     for (unsigned i = 0; i < n; i++) {
-        job->source[i] = sources[i];
+        m->source[i] = sources[i];
         m->n_rows += sources[i]->ne[1];
     }
     m->n_panels = (m->n_rows + ROWS - 1) / ROWS;
@@ -82,8 +76,10 @@ static void plan_matrix(struct loader *l, struct aglm_matrix_group *group,
     else if (block)
         group->acts |= 1u << (block == 256 ? AGLM_ACTS_256 : AGLM_ACTS_32);
     l->w->acts |= group->acts;
+    const size_t panel = aglm_panel_bytes(m->type, m->k);
     m->offset = l->w->arena_bytes;
-    l->w->arena_bytes += m->n_panels * aglm_panel_bytes(m->type, m->k);
+    l->w->arena_bytes += m->n_panels * panel;
+    l->w->panel_bytes = panel > l->w->panel_bytes ? panel : l->w->panel_bytes;
     l->w->k_max = m->k > l->w->k_max ? m->k : l->w->k_max;
     group->n_rows += m->n_rows;
 }
@@ -171,8 +167,8 @@ static void plan_layer(struct loader *l, struct aglm_cpu_layer *to,
 /* Types that the kernel table has no product for are refused before anything is packed. */
 static int check_kernels(const struct loader *l)
 {
-    for (size_t i = 0; i < l->n_jobs; i++) {
-        enum aglm_dtype type = l->jobs[i].matrix->type;
+    for (size_t i = 0; i < l->w->n_matrices; i++) {
+        enum aglm_dtype type = l->w->matrices[i]->type;
         if (!l->w->kernels.matmul[type])
             return aglm_err_set(l->err, -ENOTSUP, "%s: %s matrices cannot be run on this processor",
                                 l->options->path, aglm_dtype_get(type)->name);
@@ -186,8 +182,8 @@ static int plan(struct loader *l)
     struct aglm_cpu_weights *w = l->w;
     w->n_layers = m->hp.n_layers;
     w->layers = calloc(m->hp.n_layers, sizeof(*w->layers));
-    l->jobs = calloc((size_t)m->hp.n_layers * 8 + 1, sizeof(*l->jobs));
-    if (!w->layers || !l->jobs)
+    w->matrices = calloc((size_t)m->hp.n_layers * 8 + 1, sizeof(struct aglm_matrix *));
+    if (!w->layers || !w->matrices)
         return aglm_err_set(l->err, -ENOMEM, "%s: out of memory", l->options->path);
     for (uint32_t i = 0; i < m->hp.n_layers; i++)
         plan_layer(l, &w->layers[i], &m->tensors.layers[i]);
@@ -230,24 +226,9 @@ static int allocate(struct loader *l)
     return 0;
 }
 
-/* Row r of a job's concatenated sources, and the tensor it is of; or NULL past the end. */
-static const void *source_row(const struct job *job, size_t r, const struct aglm_gguf_tensor **of)
-{
-    for (unsigned i = 0; i < job->n_sources; i++) {
-        const struct aglm_gguf_tensor *t = job->source[i];
-        if (r < t->ne[1]) {
-            *of = t;
-            return (const uint8_t *)t->data + r * (t->n_bytes / t->ne[1]);
-        }
-        r -= t->ne[1];
-    }
-    return NULL;
-}
-
 /* Sixteen rows rounded to INT8; fake: as floats again. */
-static void pack_int8(struct loader *l, const struct job *job, size_t panel, unsigned ith)
+static void pack_int8(struct loader *l, const struct aglm_matrix *m, size_t panel, unsigned ith)
 {
-    const struct aglm_matrix *m = job->matrix;
     uint8_t *dst = l->w->arena + m->offset + panel * aglm_panel_bytes(m->type, m->k);
     uint8_t *buffer = l->quantized + ith * ROWS * l->quantized_stride;
     float *row = l->row + ith * l->w->k_max, scale[ROWS];
@@ -255,7 +236,7 @@ static void pack_int8(struct loader *l, const struct job *job, size_t panel, uns
     const void *rows[ROWS] = {NULL};
     for (size_t i = 0; i < ROWS; i++, buffer += l->quantized_stride) {
         const struct aglm_gguf_tensor *of = NULL;
-        const void *source = source_row(job, panel * ROWS + i, &of);
+        const void *source = aglm_cpu_source_row(m, panel * ROWS + i, &of);
         if (!source)
             continue;
         int8_t *codes = (int8_t *)buffer;
@@ -272,23 +253,23 @@ static void pack_int8(struct loader *l, const struct job *job, size_t panel, uns
         rows[i] = buffer;
     }
     if (l->w->fake_int8)
-        aglm_pack_panel(AGLM_F32, dst, rows, m->k);
+        l->w->kernels.pack(AGLM_F32, dst, rows, m->k);
     else
         aglm_pack_int8(dst, q, scale, m->k);
 }
 
-static void pack_panel(struct loader *l, const struct job *job, size_t panel, unsigned ith)
+/* Sixteen rows in another type than the file's, where they are in one. */
+static void pack_panel(struct loader *l, const struct aglm_matrix *m, size_t panel, unsigned ith)
 {
-    const struct aglm_matrix *m = job->matrix;
     const struct aglm_dtype_info *to = aglm_dtype_get(m->type);
     const void *rows[ROWS];
     if (l->int8 && m->k % 32 == 0) {
-        pack_int8(l, job, panel, ith);
+        pack_int8(l, m, panel, ith);
         return;
     }
     for (size_t i = 0; i < ROWS; i++) {
         const struct aglm_gguf_tensor *of = NULL;
-        rows[i] = source_row(job, panel * ROWS + i, &of);
+        rows[i] = aglm_cpu_source_row(m, panel * ROWS + i, &of);
         if (!rows[i] || (enum aglm_dtype)of->type == m->type)
             continue;
         float *row = l->row + ith * l->w->k_max;
@@ -302,48 +283,61 @@ static void pack_panel(struct loader *l, const struct job *job, size_t panel, un
         (l->options->quantize_quick ? to->from_float : to->quantize_row)(dst, row, m->k);
         rows[i] = dst;
     }
-    aglm_pack_panel(m->type, l->w->arena + m->offset + panel * aglm_panel_bytes(m->type, m->k),
-                    rows, m->k);
+    l->w->kernels.pack(m->type, l->w->arena + m->offset + panel * aglm_panel_bytes(m->type, m->k),
+                       rows, m->k);
 }
 
-static void pack_job(void *ctx, unsigned ith, unsigned n)
+/* A stretch's pages of the file come and go with it, so that file and arena together never take
+ * much more memory than one of them. */
+static void pack_matrix(void *ctx, unsigned ith, unsigned n_threads)
 {
-    enum { CHUNK = 8 };
     struct loader *l = ctx;
-    const struct job *job = l->current;
-    (void)n;
-    for (size_t at; (at = aglm_pool_next(l->pool) * CHUNK) < job->matrix->n_panels;)
-        for (size_t p = at; p < at + CHUNK && p < job->matrix->n_panels; p++)
-            pack_panel(l, job, p, ith);
+    const struct aglm_matrix *m = l->current;
+    uint8_t *dst = l->w->arena + m->offset;
+    (void)n_threads;
+    for (size_t at; (at = aglm_pool_next(l->pool) * l->stretch) < m->n_panels;) {
+        const size_t n = m->n_panels - at < l->stretch ? m->n_panels - at : l->stretch;
+        if (l->quantize || l->int8)
+            for (size_t p = at; p < at + n; p++)
+                pack_panel(l, m, p, ith);
+        else
+            (void)aglm_cpu_panels(l->w, m, at, n, dst + at * aglm_panel_bytes(m->type, m->k));
+        aglm_cpu_pages_drop(m, at, n);
+    }
 }
 
-/* Gives the file's pages back: they were read once and live on packed. */
-static void drop_pages(const struct aglm_gguf_tensor *t)
+static int go_through(struct loader *l)
 {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = ((uintptr_t)t->data + page - 1) / page * page;
-    uintptr_t to = ((uintptr_t)t->data + t->n_bytes) / page * page;
-    if (to > from)
-        (void)madvise((void *)from, to - from, MADV_DONTNEED);
-}
-
-static int pack_all(struct loader *l)
-{
-    for (size_t i = 0; i < l->n_jobs; i++) {
+    for (size_t i = 0; i < l->w->n_matrices; i++) {
         if (l->options->cancelled && l->options->cancelled(l->options->cancelled_ctx))
             return aglm_err_set(l->err, -ECANCELED, "%s: loading interrupted", l->options->path);
-        l->current = &l->jobs[i];
-        aglm_pool_run(l->pool, pack_job, l);
+        l->current = l->w->matrices[i];
+        l->stretch = aglm_cpu_panels_stretch(l->current, aglm_pool_threads(l->pool));
+        aglm_pool_run(l->pool, pack_matrix, l);
         const struct aglm_gguf_tensor *unfit = l->unfit;
         if (unfit)
             return aglm_err_set(l->err, -EINVAL,
                                 "%s: tensor %s holds weights that are not finite or too large for "
                                 "-q %s; the file is damaged, or its training went wrong",
                                 l->options->path, unfit->name, l->options->quantize);
-        l->current->matrix->data = l->w->arena + l->current->matrix->offset;
-        for (unsigned s = 0; s < l->jobs[i].n_sources; s++)
-            drop_pages(l->jobs[i].source[s]);
+        /* The pages that stretches share. */
+        aglm_cpu_pages_drop(l->current, 0, l->current->n_panels);
     }
+    return 0;
+}
+
+static int pack_all(struct loader *l, struct aglm_model_info *info)
+{
+    const uint64_t start_ns = aglm_clock_ns();
+    int rc = allocate(l);
+    if (!rc)
+        rc = go_through(l);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < l->w->n_matrices; i++)
+        l->w->matrices[i]->data = l->w->arena + l->w->matrices[i]->offset;
+    info->pack_ns = aglm_clock_ns() - start_ns;
+    info->packed_bytes = l->w->arena_bytes;
     return 0;
 }
 
@@ -372,8 +366,8 @@ static void tell(const struct loader *l, struct aglm_model_info *info)
 {
     size_t bytes_of[AGLM_MATMUL_SLOTS] = {0}, best = 0;
     const struct aglm_gguf_tensor *embd = l->model->tensors.token_embd;
-    for (size_t i = 0; i < l->n_jobs; i++) {
-        const struct aglm_matrix *m = l->jobs[i].matrix;
+    for (size_t i = 0; i < l->w->n_matrices; i++) {
+        const struct aglm_matrix *m = l->w->matrices[i];
         const struct aglm_dtype_info *type = aglm_dtype_get(m->type);
         size_t bytes = m->type == AGLM_INT8
                            ? m->n_rows * (m->k + sizeof(float))
@@ -441,6 +435,11 @@ static int check_quantize(struct loader *l)
     const char *name = l->options->quantize;
     if (!name)
         return 0;
+    if (l->options->load == AGLM_LOAD_MMAP)
+        return aglm_err_set(l->err, -EINVAL,
+                            "--load mmap: leaves the weights as they are in the file, and -q %s "
+                            "makes others of them; give one of the two",
+                            name);
     l->int8 = strcmp(name, "int8") == 0;
     l->w->fake_int8 = l->int8 && l->options->int8 && l->options->int8->fake;
     l->quantize = l->int8 ? NULL : aglm_quantize_mode_find(name);
@@ -471,10 +470,8 @@ int aglm_cpu_weights_load(void **out, const struct aglm_model *model,
         rc = aglm_pool_create(&l.pool, options->n_load_threads, NULL, 0, false, err);
     if (!rc)
         rc = plan(&l);
-    if (!rc)
-        rc = allocate(&l);
-    if (!rc)
-        rc = pack_all(&l);
+    if (!rc && options->load == AGLM_LOAD_PACK)
+        rc = pack_all(&l, info);
     if (!rc) {
         const struct aglm_gguf_tensor *embd = model->tensors.token_embd;
         enum aglm_dtype type = l.quantize ? target_type(&l, embd) : (enum aglm_dtype)embd->type;
@@ -488,10 +485,27 @@ int aglm_cpu_weights_load(void **out, const struct aglm_model *model,
     }
     aglm_pool_destroy(&l.pool);
     aglm_cpu_weights_free(l.w);
-    free(l.jobs);
     free(l.types);
     free(l.row);
     free(l.quantized);
+    return rc;
+}
+
+int aglm_cpu_weights_pack(void *weights, const struct aglm_model *model,
+                          const struct aglm_model_options *options, struct aglm_model_info *info,
+                          struct aglm_err *err)
+{
+    struct loader l = {.model = model, .options = options, .w = weights, .err = err};
+    if (l.w->arena)
+        return 0;
+    int rc = aglm_pool_create(&l.pool, options->n_load_threads, NULL, 0, false, err);
+    if (!rc)
+        rc = pack_all(&l, info);
+    if (rc && l.w->arena) {
+        munmap(l.w->arena, l.w->arena_bytes);
+        l.w->arena = NULL;
+    }
+    aglm_pool_destroy(&l.pool);
     return rc;
 }
 
@@ -512,6 +526,7 @@ void aglm_cpu_weights_free(void *weights)
         free(l->out.bias);
     }
     free(w->layers);
+    free(w->matrices);
     aglm_cpu_embedding_finish(&w->embedding);
     free(w->output_norm);
     free(w->rope_freqs);

@@ -1,6 +1,7 @@
-/* The CPU backend's weights: every matrix packed for the kernels, in one allocation on huge pages.
+/* The CPU backend's weights: every matrix packed for the kernels, in one allocation on huge pages,
+ * or left in the file and packed a few panels at a time, each time they are used.
  *
- * Made once per model, in parallel, straight from the mapped file, whose pages are given back as
+ * Packed once per model, in parallel, straight from the mapped file, whose pages are given back as
  * they are used. Token embeddings are looked up in the file itself, unless it is re-quantized.
  */
 #ifndef AGLM_ENGINE_CPU_WEIGHTS_H
@@ -11,12 +12,17 @@
 #include "engine/dtype.h"
 #include "engine/kernels/kernels.h"
 
-/* A packed matrix: out[r] = dot(row r, in) for n_rows rows of k columns. */
+/* Panels that a thread multiplies with at a time. */
+#define AGLM_CPU_CHUNK 4
+
+/* A matrix: out[r] = dot(row r, in) for n_rows rows of k columns. */
 struct aglm_matrix {
     enum aglm_dtype type;
     size_t k, n_rows, n_panels;
-    size_t offset; /* into the arena, until it exists */
-    const uint8_t *data;
+    size_t offset;       /* into the arena */
+    const uint8_t *data; /* packed; NULL: not packed, see engine/cpu/panels.h */
+    const struct aglm_gguf_tensor *source[3]; /* [n_sources] whose rows these are, in this order */
+    unsigned n_sources;
 };
 
 /* Activations in 8 bit come in three forms: blocks of 32 or of 256 share a scale, or (INT8) a whole
@@ -51,14 +57,21 @@ struct aglm_cpu_weights {
     float *rope_freqs;             /* [n_rot / 2] divisors, or NULL */
     struct aglm_cpu_embedding embedding;
     struct aglm_matrix_group output;
-    size_t n_layers, k_max; /* the longest row of any matrix */
-    unsigned acts;          /* bits of enum aglm_act_set: what any group takes */
-    bool fake_int8;         /* activations are rounded to INT8 and multiplied as floats */
-    uint8_t *arena;
+    size_t n_layers, k_max;        /* the longest row of any matrix */
+    unsigned acts;                 /* bits of enum aglm_act_set: what any group takes */
+    bool fake_int8;                /* activations are rounded to INT8 and multiplied as floats */
+    struct aglm_matrix **matrices; /* [n_matrices] all of them, in the order of use */
+    size_t n_matrices;
+    size_t panel_bytes; /* of the largest panel */
+    uint8_t *arena;     /* NULL: nothing is packed */
     size_t arena_bytes;
 };
 
 int aglm_cpu_weights_load(void **out, const struct aglm_model *model,
+                          const struct aglm_model_options *options, struct aglm_model_info *info,
+                          struct aglm_err *err);
+/* Packs what was loaded with AGLM_LOAD_MMAP. Weights that cannot be packed stay as they are. */
+int aglm_cpu_weights_pack(void *weights, const struct aglm_model *model,
                           const struct aglm_model_options *options, struct aglm_model_info *info,
                           struct aglm_err *err);
 void aglm_cpu_weights_free(void *weights);

@@ -57,13 +57,14 @@ static const struct {
 } ISAS[] = {
     {"c", 0, true, "", ""},
     {"avx2", AGLM_ISA_AVX2, HAVE_X86, "AVX2 with FMA and F16C", "c"},
+    {"avxvnni", AGLM_ISA_AVXVNNI, HAVE_X86, "AVX2 with AVX-VNNI", "avx2 or c"},
     {"avx512", AGLM_ISA_AVX512, HAVE_X86, "AVX-512 F, BW, VL, DQ and VNNI", "avx2 or c"},
     {"neon", AGLM_ISA_NEON, HAVE_ARM, "NEON with fused multiply-add", "c"},
     {"dotprod", AGLM_ISA_DOTPROD, HAVE_ARM64, "64-bit NEON with dot products", "neon or c"},
     {"i8mm", AGLM_ISA_I8MM, HAVE_ARM64, "64-bit NEON with int8 matrix products",
      "dotprod, neon or c"},
 };
-enum { C, AVX2, AVX512, NEON, DOTPROD, I8MM, N_ISAS };
+enum { C, AVX2, AVXVNNI, AVX512, NEON, DOTPROD, I8MM, N_ISAS };
 
 static bool has(uint32_t flags, int isa)
 {
@@ -76,9 +77,13 @@ static void fill(struct aglm_kernels *out, int isa)
     aglm_kernels_fill_c(out);
     aglm_kernels_fill_int8_c(out);
 #if HAVE_X86
-    if (isa == AVX2 || isa == AVX512) {
+    if (isa >= AVX2 && isa <= AVX512) {
         aglm_kernels_fill_avx2(out);
         aglm_kernels_fill_int8_avx2(out);
+    }
+    if (isa == AVXVNNI) {
+        aglm_kernels_fill_avxvnni(out);
+        aglm_kernels_fill_int8_avxvnni(out);
     }
     if (isa == AVX512) {
         aglm_kernels_fill_avx512(out);
@@ -97,6 +102,14 @@ static void fill(struct aglm_kernels *out, int isa)
 #endif
 }
 
+bool aglm_kernels_is_name(const char *isa)
+{
+    bool found = strcmp(isa, "auto") == 0;
+    for (int i = C; i < N_ISAS; i++)
+        found = found || strcmp(isa, ISAS[i].name) == 0;
+    return found;
+}
+
 int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flags,
                         struct aglm_err *err)
 {
@@ -108,9 +121,7 @@ int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flag
         want++;
     if (want == N_ISAS)
         return aglm_err_set(err, -EINVAL,
-                            "isa '%s': no such instruction set; choose auto, c, avx2, avx512, "
-                            "neon, dotprod or i8mm",
-                            isa);
+                            "isa '%s': no such instruction set; choose " AGLM_ISA_NAMES, isa);
     if (!has(flags, want))
         return aglm_err_set(err, -ENOTSUP,
                             "isa '%s': this CPU or its operating system lacks %s; choose auto, %s",

@@ -16,6 +16,7 @@
 #include "engine/dtype.h"
 #include "probes/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,9 +63,12 @@ struct aglm_attend {
 size_t aglm_kv_row_bytes(enum aglm_dtype type, size_t head_dim);
 
 struct aglm_kernels {
-    const char *isa; /* "c", "avx2", "avx512", "neon", "dotprod", "i8mm" */
+    const char *isa; /* "c", "avx2", "avxvnni", "avx512", "neon", "dotprod", "i8mm" */
     aglm_matmul_fn
         matmul[AGLM_MATMUL_SLOTS]; /* by enum aglm_dtype; NULL where there is no such type */
+    /* aglm_pack_panel (pack.h), the same bytes. */
+    void (*pack)(enum aglm_dtype type, uint8_t *dst, const void *const rows[AGLM_PANEL_ROWS],
+                 size_t k);
     /* x: [n], n a multiple of block -> q: [n], scale: [n / 32], sum: [n / 16]. Each block of 32 or
      * 256 shares one scale = max|x| / 127, written for every 32. A block that holds an infinity or
      * NaN becomes q = 0, scale = NaN, so that the fault shows in the logits. Exact. */
@@ -90,13 +94,21 @@ struct aglm_kernels {
     /* out = softmax(q k^T) v over the positions that each token sees, in one pass over them. Within
      * a tolerance of exact arithmetic; the same bits for a token alone or among others. */
     void (*attend)(const struct aglm_attend *a);
+    /* x = softmax(x) in place, [n], n >= 1: exp(x - max) over its sum. For scores that were kept.
+     * Within a tolerance. */
+    void (*softmax)(float *x, size_t n);
 };
 
-/* Fills *out for isa "auto" (the best of flags), "c", "avx2", "avx512", "neon", "dotprod" or
- * "i8mm". flags: enum aglm_isa_flag. -ENOTSUP names an isa that the flags or this build lack,
- * -EINVAL one that does not exist. */
+/* Fills *out for isa "auto" (the best of flags) or one of its names. flags: enum aglm_isa_flag.
+ * -ENOTSUP names an isa that the flags or this build lack, -EINVAL one that does not exist. */
 int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flags,
                         struct aglm_err *err);
+
+/* What isa may be, for help and errors. */
+#define AGLM_ISA_NAMES "auto, c, avx2, avxvnni, avx512, neon, dotprod or i8mm"
+
+/* Is it one of these, whether this machine has it or not? */
+bool aglm_kernels_is_name(const char *isa);
 
 /* Bytes of scratch a matmul may use for rows of k elements: at least AGLM_SCRATCH_MIN. */
 #define AGLM_SCRATCH_MIN 32768
@@ -107,6 +119,8 @@ size_t aglm_matmul_scratch(size_t k);
 void aglm_kernels_fill_c(struct aglm_kernels *k);
 void aglm_kernels_fill_avx2(struct aglm_kernels *k);
 void aglm_kernels_fill_avx512(struct aglm_kernels *k);
+/* The products of AVX-VNNI; overrides what avx2 filled. */
+void aglm_kernels_fill_avxvnni(struct aglm_kernels *k);
 /* Arm's, INT8's slots among them; dotprod and i8mm override what neon filled. */
 void aglm_kernels_fill_neon(struct aglm_kernels *k);
 void aglm_kernels_fill_dotprod(struct aglm_kernels *k);
@@ -114,6 +128,7 @@ void aglm_kernels_fill_i8mm(struct aglm_kernels *k);
 /* INT8's slots of each. */
 void aglm_kernels_fill_int8_c(struct aglm_kernels *k);
 void aglm_kernels_fill_int8_avx2(struct aglm_kernels *k);
+void aglm_kernels_fill_int8_avxvnni(struct aglm_kernels *k);
 void aglm_kernels_fill_int8_avx512(struct aglm_kernels *k);
 
 /* exp(x) as every instruction set computes it: range reduction by ln 2 in two parts, then the

@@ -45,30 +45,34 @@ static int code_value(enum aglm_dtype type, int code)
 }
 
 /* Block b of row r of panel w. */
-static void read_block(struct block *out, enum aglm_dtype type, const uint8_t *w, size_t k,
-                       size_t b, size_t r)
+static void read_block(struct block *out, enum aglm_dtype type, const uint8_t *w, size_t b,
+                       size_t r)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
+    const uint8_t *record = aglm_panel_record(w, &parts, b);
+    b %= parts.n_blocks;
+    const uint8_t *values = record + parts.values + b * parts.block;
+    const uint8_t *high = record + parts.high + b * parts.block;
     for (size_t i = 0; i < 32; i++) {
         const size_t step = i / 4, at = r * 4 + i % 4;
         if (type == AGLM_Q8_0) {
-            out->q[i] = (int8_t)w[b * 512 + step * 64 + at];
+            out->q[i] = (int8_t)values[step * 64 + at];
             continue;
         }
-        int code = w[b * 256 + step % 4 * 64 + at] >> (step / 4 * 4) & 15;
+        int code = values[step % 4 * 64 + at] >> (step / 4 * 4) & 15;
         if (parts.high)
-            code |= (w[parts.high + b * 64 + at] >> step & 1) << 4;
+            code |= (high[at] >> step & 1) << 4;
         out->q[i] = (int8_t)code_value(type, code);
     }
-    out->d = type == AGLM_MXFP4 ? aglm_mxfp4_half_scale(w[parts.scales + b * ROWS + r])
-                                : half_at(w + parts.scales, b * ROWS + r);
-    out->m = parts.mins ? half_at(w + parts.mins, b * ROWS + r) : 0;
+    out->d = type == AGLM_MXFP4 ? aglm_mxfp4_half_scale(record[parts.scales + b * ROWS + r])
+                                : half_at(record + parts.scales, b * ROWS + r);
+    out->m = parts.mins ? half_at(record + parts.mins, b * ROWS + r) : 0;
 }
 
 static void matmul_blocks(AGLM_MATMUL_ARGS, enum aglm_dtype type)
 {
     (void)scratch;
-    const bool has_min = aglm_panel_parts(type, k).mins != 0;
+    const bool has_min = aglm_panel_parts(type).mins != 0;
     for (size_t p = 0; p < n_panels; p++, w += aglm_panel_bytes(type, k))
         for (size_t r = 0; r < ROWS; r++) {
             float *acc = out + p * ROWS + r;
@@ -76,7 +80,7 @@ static void matmul_blocks(AGLM_MATMUL_ARGS, enum aglm_dtype type)
                 acc[t * ld_out] = 0;
             for (size_t b = 0; b < k / 32; b++) {
                 struct block block;
-                read_block(&block, type, w, k, b, r);
+                read_block(&block, type, w, b, r);
                 for (size_t t = 0; t < n_tokens; t++) {
                     const size_t at = t * (k / 32) + b;
                     const int8_t *q = x->q + at * 32;

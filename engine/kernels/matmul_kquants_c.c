@@ -30,34 +30,35 @@ static float half_at(const uint8_t *p, size_t i)
     return aglm_half_to_float(h);
 }
 
-/* The integers of super-block sb of row r, by the layouts of pack.h. */
-static void read_values(struct super_block *out, enum aglm_dtype type, const uint8_t *w,
-                        const struct aglm_panel_parts *parts, size_t sb, size_t r)
+/* The integers of a record's super-block of row r, by the layouts of pack.h. */
+static void read_values(struct super_block *out, enum aglm_dtype type, const uint8_t *record,
+                        const struct aglm_panel_parts *parts, size_t r)
 {
     for (size_t i = 0; i < 256; i++) {
-        const size_t b = sb * 8 + i / 32, step = i % 32 / 4, at = r * 4 + i % 4;
-        const uint8_t *high = w + parts->high;
+        const size_t step = i % 32 / 4, at = r * 4 + i % 4;
+        const uint8_t *w = record + parts->values + i / 32 * parts->block;
+        const uint8_t *high = record + parts->high + i / 32 * parts->block;
         int v;
         if (type == AGLM_Q2_K || type == AGLM_Q3_K)
-            v = w[b * 128 + step / 4 * 64 + at] >> (step % 4 * 2) & 3;
+            v = w[step / 4 * 64 + at] >> (step % 4 * 2) & 3;
         else
-            v = w[b * 256 + step % 4 * 64 + at] >> (step / 4 * 4) & 15;
+            v = w[step % 4 * 64 + at] >> (step / 4 * 4) & 15;
         if (type == AGLM_Q3_K)
-            v += (high[b * 64 + at] >> step & 1) * 4 - 4;
+            v += (high[at] >> step & 1) * 4 - 4;
         else if (type == AGLM_Q5_K)
-            v += (high[b * 64 + at] >> step & 1) * 16;
+            v += (high[at] >> step & 1) * 16;
         else if (type == AGLM_Q6_K)
-            v += (high[b * 128 + step / 4 * 64 + at] >> (step % 4 * 2) & 3) * 16 - 32;
+            v += (high[step / 4 * 64 + at] >> (step % 4 * 2) & 3) * 16 - 32;
         out->q[i] = (int8_t)v;
     }
 }
 
 static void read_scales(struct super_block *out, enum aglm_dtype type, const uint8_t *scales,
-                        size_t sb, size_t r)
+                        size_t r)
 {
     for (size_t j = 0; j < 16; j++) {
-        const uint8_t *at = scales + (sb * 16 + j) * ROWS + r; /* Q2_K, Q6_K: a byte a run */
-        const uint8_t *six = scales + sb * 192 + r;            /* the others: six bits */
+        const uint8_t *at = scales + j * ROWS + r; /* Q2_K, Q6_K: a byte a run */
+        const uint8_t *six = scales + r;           /* the others: six bits */
         out->min[j] = 0;
         if (type == AGLM_Q2_K) {
             out->scale[j] = *at & 15;
@@ -96,7 +97,7 @@ static float add_product(float acc, const struct super_block *b, bool has_min, c
 static void matmul_k(AGLM_MATMUL_ARGS, enum aglm_dtype type)
 {
     (void)scratch;
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
     for (size_t p = 0; p < n_panels; p++, w += aglm_panel_bytes(type, k))
         for (size_t r = 0; r < ROWS; r++) {
             float *acc = out + p * ROWS + r;
@@ -104,10 +105,11 @@ static void matmul_k(AGLM_MATMUL_ARGS, enum aglm_dtype type)
                 acc[t * ld_out] = 0;
             for (size_t sb = 0; sb < k / 256; sb++) {
                 struct super_block b;
-                read_values(&b, type, w, &parts, sb, r);
-                read_scales(&b, type, w + parts.scales, sb, r);
-                b.d = half_at(w + parts.supers, sb * ROWS + r);
-                b.dmin = parts.mins ? half_at(w + parts.mins, sb * ROWS + r) : 0;
+                const uint8_t *record = w + sb * parts.record;
+                read_values(&b, type, record, &parts, r);
+                read_scales(&b, type, record + parts.scales, r);
+                b.d = half_at(record + parts.supers, r);
+                b.dmin = parts.mins ? half_at(record + parts.mins, r) : 0;
                 for (size_t t = 0; t < n_tokens; t++)
                     acc[t * ld_out] = add_product(
                         acc[t * ld_out], &b, parts.mins != 0, x->q + t * k + sb * 256,

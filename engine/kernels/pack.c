@@ -12,9 +12,12 @@ enum { ROWS = AGLM_PANEL_ROWS };
 
 size_t aglm_panel_bytes(enum aglm_dtype type, size_t k)
 {
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
     unsigned elements = 1, bytes = 0;
     if (type == AGLM_INT8)
         return k * ROWS + ROWS * sizeof(float);
+    if (parts.record)
+        return (k / 32 + parts.n_blocks - 1) / parts.n_blocks * parts.record;
     int rc = aglm_dtype_block(type, &elements, &bytes);
     assert(rc == 0 && k % elements == 0);
     (void)rc;
@@ -90,13 +93,16 @@ static void read_words(uint32_t v[8], const uint8_t *src, size_t shift, uint32_t
 
 static void pack_q8_0(uint8_t *dst, const void *const rows[ROWS], size_t k)
 {
-    uint8_t *scales = dst + aglm_panel_parts(AGLM_Q8_0, k).scales;
+    const struct aglm_panel_parts parts = aglm_panel_parts(AGLM_Q8_0);
     for (size_t r = 0; r < ROWS; r++) {
         const uint8_t *src = rows[r];
         for (size_t b = 0; src && b < k / 32; b++, src += 34) {
-            memcpy(scales + (b * ROWS + r) * 2, src, 2);
+            uint8_t *record = dst + b / parts.n_blocks * parts.record;
+            const size_t i = b % parts.n_blocks;
+            memcpy(record + parts.scales + (i * ROWS + r) * 2, src, 2);
             for (size_t s = 0; s < 8; s++)
-                memcpy(dst + b * 512 + s * 64 + r * 4, src + 2 + s * 4, 4);
+                memcpy(record + parts.values + i * parts.block + s * 64 + r * 4, src + 2 + s * 4,
+                       4);
         }
     }
 }
@@ -114,24 +120,26 @@ static void put_fifth_bits(uint8_t *dst, size_t row, uint32_t bits)
 
 static void pack_blocks(enum aglm_dtype type, uint8_t *dst, const void *const rows[ROWS], size_t k)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
     const size_t scale_bytes = type == AGLM_MXFP4 ? 1 : 2;
     for (size_t r = 0; r < ROWS; r++) {
         const uint8_t *src = rows[r];
         for (size_t b = 0; src && b < k / 32; b++) {
-            memcpy(dst + parts.scales + (b * ROWS + r) * scale_bytes, src, scale_bytes);
+            uint8_t *record = dst + b / parts.n_blocks * parts.record;
+            const size_t i = b % parts.n_blocks;
+            memcpy(record + parts.scales + (i * ROWS + r) * scale_bytes, src, scale_bytes);
             src += scale_bytes;
             if (parts.mins) {
-                memcpy(dst + parts.mins + (b * ROWS + r) * 2, src, 2);
+                memcpy(record + parts.mins + (i * ROWS + r) * 2, src, 2);
                 src += 2;
             }
             if (parts.high) {
-                put_fifth_bits(dst + parts.high + b * 64, r, load_word(src));
+                put_fifth_bits(record + parts.high + i * parts.block, r, load_word(src));
                 src += 4;
             }
             /* A byte holds values i and i + 16, in the file as in the panel. */
             for (size_t c = 0; c < 4; c++, src += 4)
-                memcpy(dst + b * 256 + c * 64 + r * 4, src, 4);
+                memcpy(record + parts.values + i * parts.block + c * 64 + r * 4, src, 4);
         }
     }
 }
@@ -162,15 +170,15 @@ static void put_run_nibbles(uint8_t *dst, size_t row, const uint8_t *src, size_t
     put_nibbles(dst, row, v);
 }
 
-static void pack_q2_k(uint8_t *panel, size_t k, size_t r, size_t sb, const uint8_t *src)
+static void pack_q2_k(uint8_t *record, size_t r, const uint8_t *src)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(AGLM_Q2_K, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(AGLM_Q2_K);
     for (size_t b = 0; b < 8; b++)
-        put_run_pairs(panel + (sb * 8 + b) * 128, r, src + 16, b);
+        put_run_pairs(record + parts.values + b * parts.block, r, src + 16, b);
     for (size_t j = 0; j < 16; j++)
-        panel[parts.scales + (sb * 16 + j) * ROWS + r] = src[j];
-    memcpy(panel + parts.supers + (sb * ROWS + r) * 2, src + 80, 2);
-    memcpy(panel + parts.mins + (sb * ROWS + r) * 2, src + 82, 2);
+        record[parts.scales + j * ROWS + r] = src[j];
+    memcpy(record + parts.supers + r * 2, src + 80, 2);
+    memcpy(record + parts.mins + r * 2, src + 82, 2);
 }
 
 /* Six bits of each of the 16 scales: low four in 8 bytes (0 … 7 low nibbles, 8 … 15 high ones),
@@ -185,15 +193,15 @@ static void pack_q3_k_scales(uint8_t *dst, size_t r, const uint8_t src[12])
     }
 }
 
-static void pack_q3_k(uint8_t *panel, size_t k, size_t r, size_t sb, const uint8_t *src)
+static void pack_q3_k(uint8_t *record, size_t r, const uint8_t *src)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(AGLM_Q3_K, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(AGLM_Q3_K);
     for (size_t b = 0; b < 8; b++) {
-        put_run_pairs(panel + (sb * 8 + b) * 128, r, src + 32, b);
-        put_run_bits(panel + parts.high + (sb * 8 + b) * 64, r, src, b);
+        put_run_pairs(record + parts.values + b * parts.block, r, src + 32, b);
+        put_run_bits(record + parts.high + b * parts.block, r, src, b);
     }
-    pack_q3_k_scales(panel + parts.scales + sb * 192, r, src + 96);
-    memcpy(panel + parts.supers + (sb * ROWS + r) * 2, src + 108, 2);
+    pack_q3_k_scales(record + parts.scales, r, src + 96);
+    memcpy(record + parts.supers + r * 2, src + 108, 2);
 }
 
 /* Eight scales and eight mins of six bits in 12 bytes: those of blocks 0 … 3 whole in the low bits
@@ -215,56 +223,61 @@ static void pack_q4_k_scales(uint8_t *dst, size_t r, const uint8_t src[12])
     }
 }
 
-static void pack_q45_k(enum aglm_dtype type, uint8_t *panel, size_t k, size_t r, size_t sb,
-                       const uint8_t *src)
+static void pack_q45_k(enum aglm_dtype type, uint8_t *record, size_t r, const uint8_t *src)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
     const uint8_t *nibbles = src + (type == AGLM_Q5_K ? 48 : 16);
     for (size_t b = 0; b < 8; b++) {
-        put_run_nibbles(panel + (sb * 8 + b) * 256, r, nibbles + b / 2 * 32, b % 2 * 4);
+        put_run_nibbles(record + parts.values + b * parts.block, r, nibbles + b / 2 * 32,
+                        b % 2 * 4);
         if (type == AGLM_Q5_K)
-            put_run_bits(panel + parts.high + (sb * 8 + b) * 64, r, src + 16, b);
+            put_run_bits(record + parts.high + b * parts.block, r, src + 16, b);
     }
-    pack_q4_k_scales(panel + parts.scales + sb * 192, r, src + 4);
-    memcpy(panel + parts.supers + (sb * ROWS + r) * 2, src, 2);
-    memcpy(panel + parts.mins + (sb * ROWS + r) * 2, src + 2, 2);
+    pack_q4_k_scales(record + parts.scales, r, src + 4);
+    memcpy(record + parts.supers + r * 2, src, 2);
+    memcpy(record + parts.mins + r * 2, src + 2, 2);
 }
 
-static void pack_q6_k(uint8_t *panel, size_t k, size_t r, size_t sb, const uint8_t *src)
+static void pack_q6_k(uint8_t *record, size_t r, const uint8_t *src)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(AGLM_Q6_K, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(AGLM_Q6_K);
     for (size_t b = 0; b < 8; b++) {
-        put_run_nibbles(panel + (sb * 8 + b) * 256, r, src + b / 4 * 64 + b % 2 * 32,
+        put_run_nibbles(record + parts.values + b * parts.block, r, src + b / 4 * 64 + b % 2 * 32,
                         b / 2 % 2 * 4);
-        put_run_pairs(panel + parts.high + (sb * 8 + b) * 128, r, src + 128, b);
+        put_run_pairs(record + parts.high + b * parts.block, r, src + 128, b);
     }
     for (size_t j = 0; j < 16; j++)
-        panel[parts.scales + (sb * 16 + j) * ROWS + r] = src[192 + j];
-    memcpy(panel + parts.supers + (sb * ROWS + r) * 2, src + 208, 2);
+        record[parts.scales + j * ROWS + r] = src[192 + j];
+    memcpy(record + parts.supers + r * 2, src + 208, 2);
 }
 
 static void pack_k(enum aglm_dtype type, uint8_t *dst, const void *const rows[ROWS], size_t k)
 {
     unsigned elements = 0, bytes = 0;
+    const size_t record_bytes = aglm_panel_parts(type).record;
     (void)aglm_dtype_block(type, &elements, &bytes);
     for (size_t r = 0; r < ROWS; r++) {
         const uint8_t *src = rows[r];
-        for (size_t sb = 0; src && sb < k / 256; sb++, src += bytes)
+        uint8_t *record = dst;
+        for (size_t sb = 0; src && sb < k / 256; sb++, src += bytes, record += record_bytes)
             if (type == AGLM_Q2_K)
-                pack_q2_k(dst, k, r, sb, src);
+                pack_q2_k(record, r, src);
             else if (type == AGLM_Q3_K)
-                pack_q3_k(dst, k, r, sb, src);
+                pack_q3_k(record, r, src);
             else if (type == AGLM_Q6_K)
-                pack_q6_k(dst, k, r, sb, src);
+                pack_q6_k(record, r, src);
             else
-                pack_q45_k(type, dst, k, r, sb, src);
+                pack_q45_k(type, record, r, src);
     }
 }
 
 void aglm_pack_panel(enum aglm_dtype type, uint8_t *dst, const void *const rows[ROWS], size_t k)
 {
+    const size_t bytes = aglm_panel_bytes(type, k);
     if (type != AGLM_F32 && type != AGLM_F16 && type != AGLM_BF16)
-        memset(dst, 0, aglm_panel_bytes(type, k));
+        memset(dst, 0, bytes);
+    else if (bytes > 32) /* a ragged end */
+        memset(dst + bytes - 32, 0, 32);
     switch (type) {
     case AGLM_F32:
         pack_plain(dst, rows, k, 4);

@@ -1,5 +1,6 @@
 /* C reference of everything that is neither matrix product nor attention, and the reference table
  * itself. */
+#include "engine/kernels/pack.h"
 #include "engine/kernels/ref.h"
 
 #include <math.h>
@@ -95,6 +96,21 @@ static void silu_mul_c(float *out, const float *gate, const float *up, size_t n)
         out[i] = gate[i] / (1.0f + aglm_expf(-gate[i])) * up[i];
 }
 
+static void softmax_c(float *x, size_t n)
+{
+    float max = x[0];
+    double sum = 0;
+    for (size_t i = 1; i < n; i++)
+        max = x[i] > max ? x[i] : max;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = aglm_expf(x[i] - max);
+        sum += (double)x[i];
+    }
+    const float inverse = (float)(1.0 / sum);
+    for (size_t i = 0; i < n; i++)
+        x[i] *= inverse;
+}
+
 static void to_half_c(uint16_t *dst, const float *src, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -113,6 +129,7 @@ static void gelu_mul_c(float *out, const float *gate, const float *up, size_t n)
 void aglm_kernels_fill_c(struct aglm_kernels *k)
 {
     k->isa = "c";
+    k->pack = aglm_pack_panel;
     k->matmul[AGLM_F32] = aglm_matmul_f32_c;
     k->matmul[AGLM_F16] = aglm_matmul_f16_c;
     k->matmul[AGLM_BF16] = aglm_matmul_bf16_c;
@@ -136,4 +153,5 @@ void aglm_kernels_fill_c(struct aglm_kernels *k)
     k->gelu_mul = gelu_mul_c;
     k->kv_store = aglm_kv_store_c;
     k->attend = aglm_attend_c;
+    k->softmax = softmax_c;
 }

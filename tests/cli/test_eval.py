@@ -217,6 +217,18 @@ class Refusals(Eval):
         self.refuse([changed, "token 0 ", "compared"], "-m", model, *args, "--against", changed)
         self.refuse([bare, "token"], "-m", model, *args, "--against", bare)
 
+    def test_loading(self):
+        """Where the weights are changes no bit, neither of a text's score nor of logits."""
+        model = self.model()
+        score = [self.score("-m", model, "--text-file", self.text, "--window", "64", *load)
+                 for load in ((), ("--load", "pack"), ("--load", "mmap"))]
+        self.assertEqual(score[0]["nll"], score[1]["nll"])
+        self.assertEqual(score[0]["nll"], score[2]["nll"])
+        out = [self.run_it("eval", "-m", model, "--tokens", "1,2,3", *load)[0]
+               for load in ((), ("--load", "pack"), ("--load", "mmap"), ("-q", "none"))]
+        self.assertEqual(len(set(out)), 1)
+        self.refuse(["--load mmap", "q8_0"], "-m", model, "--tokens", "1", "--load", "mmap", "-q", "q8_0")
+
     def test_damaged_weights(self):
         args = ["--text-file", self.text, "--window", "64"]
         model, damaged = self.model(), self.model("damaged.gguf", damage=True)

@@ -7,7 +7,7 @@ import sqlite3
 from cli import Case, F32, LLAMA_BENCH, Q4, main, quick
 
 LABEL = 'a "q", it\'s; x\\ \n| \u00e4\t'
-OURS = """median_ts ci_low_ts ci_high_ts prefill_ts decode_ts ttft_ms tpot_ms tpot_p99_ms load_ns isa quantization
+OURS = """median_ts ci_low_ts ci_high_ts prefill_ts decode_ts ttft_ms tpot_ms tpot_p99_ms load_ns load pack_ns packed_bytes isa quantization
     bytes_per_token decode_gbps peak_rss_bytes verdict reasons label run_uuid test_uuid fingerprint
     prefill_roof_percent decode_roof_percent prefill_gops roof_read_bytes_per_s roof_int8_ops_per_s roof_f32_ops_per_s
     roof_when""".split()

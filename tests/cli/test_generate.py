@@ -48,6 +48,24 @@ class Generate(Case):
         self.assertRegex(err, r"TPOT +[\d.]+ ms mean, [\d.]+ ms median: [\d.]+ tok/s")
         self.assertRegex(err, r"generated +24 tokens in [\d.]+ s; stopped: length")
 
+    def test_loading(self):
+        """The first token does not wait for packing, and no way to load changes what is said."""
+        packed, err = self.bytes_of("-m", self.model(), "--prompt", "Hi", "-n", "24")
+        self.assertRegex(err, r"packing +[\d.]+ GB of weights in [\d.]+ s, after the first token")
+        mapped, err = self.bytes_of("-m", self.model(), "--prompt", "Hi", "-n", "24", "--load", "mmap")
+        self.assertNotIn("packing", err)
+        self.assertEqual(packed, mapped)
+        _, err = self.bytes_of("-m", self.model(), "--prompt", "Hi", "-n", "1")
+        self.assertNotIn("packing", err)
+        _, err = self.bytes_of("-m", self.model(), "--prompt", "Hi", "-n", "4", "-q", "q8_0")
+        self.assertNotIn("packing", err)
+        _, err = self.bytes_of("-m", self.model(), "-i", "-n", "4", stdin=b"a\nb\n")
+        self.assertEqual(err.count("packing"), 1)
+        _, err = self.bytes_of("-m", self.model(), "--prompt", "Hi", "--load", "mmap", "-q", "q8_0", code=1)
+        self.assertIn("--load mmap: leaves the weights as they are in the file, and -q q8_0", err)
+        _, err = self.bytes_of("-m", self.model(), "--prompt", "Hi", "--load", "lazy", code=2)
+        self.assertIn("--load: must be pack or mmap: lazy", err)
+
     def test_prompts(self):
         text = "ab \u4f60\n"
         with open(self.path("p.txt"), "w", encoding="utf-8") as file:

@@ -18,7 +18,7 @@ class Run(Case):
         self.assertEqual(len(rows), 12)
         for row in rows:
             self.assertEqual(row["backends"], "CPU")
-            self.assertIn(row["isa"], ("c", "avx2", "avx512"))
+            self.assertIn(row["isa"], ("c", "avx2", "avxvnni", "avx512"))
             self.assertEqual(row["n_samples"], 2)
             self.assertGreater(row["bytes_per_token"], 0)
             self.assertGreater(row["load_ns"], 0)
@@ -56,6 +56,25 @@ class Run(Case):
         self.assertEqual([r["quantization"] for r in rows], ["F32", "Q8_0"])
         self.assertGreater(rows[0]["model_size"], rows[1]["model_size"])
 
+    def test_loading(self):
+        model = ("-m", Q4, "-p", "8", "-n", "0", "-r", "1", "-t", "1", "--roof", "off")
+        rows, err = self.rows(*model, "--load", "pack,mmap", "--db", "x.db")
+        self.assertEqual([r["load"] for r in rows], ["pack", "mmap"])
+        self.assertGreater(rows[0]["packed_bytes"], 0)
+        self.assertTrue(0 < rows[0]["pack_ns"] <= rows[0]["load_ns"])
+        self.assertEqual((rows[1]["packed_bytes"], rows[1]["pack_ns"]), (0, 0))
+        self.assertRegex(err, r"loaded \S+ in [\d.]+ s: packed [\d.]+ GB in [\d.]+ s\n")
+        self.assertRegex(err, r"loaded \S+ in [\d.]+ s: weights stay in the file\n")
+        self.assertEqual(err.count("loaded "), 2)
+        db = sqlite3.connect(self.path("x.db"))
+        self.assertEqual(db.execute("SELECT load, packed_bytes FROM test ORDER BY id").fetchall(),
+                         [("pack", rows[0]["packed_bytes"]), ("mmap", 0)])
+        db.close()
+        self.assertIn("| load ", self.run_it(*model, "--load", "mmap")[0])
+        self.assertNotIn("| load ", self.run_it(*model)[0])
+        for args in (("--load", "lazy"), ("--load", "mmap", "-q", "none,q8_0")):
+            self.assertIn("--load", self.run_it(*model, *args, code=2)[1])
+
     def test_cache_types(self):
         model = os.path.join(os.path.dirname(F32), "llama-q4_0.gguf")
         rows, _ = self.rows("-m", model, "-p", "8", "-n", "0", "-r", "1", "-ctk", "f16,q8_0", "-ctv", "q4_0,f16")
@@ -67,6 +86,48 @@ class Run(Case):
         rows, err = self.rows(*quick("-ctk", "f16,q8_0"), code=1)
         self.assertIn("a key cache in q8_0 needs heads whose size is a multiple of 32, these have 16", err)
         self.assertEqual([r["type_k"] for r in rows], ["f16", "f16"])
+
+    def test_fuse(self):
+        model = os.path.join(os.path.dirname(F32), "llama-q4_0.gguf")
+        args = ("-m", model, "-p", "8", "-n", "2", "-r", "2", "--roof", "off", "--fuse")
+        out, _ = self.run_it(*args, "all,all-norm", "--fuse", "none")
+        self.assertIn("| fuse ", out.splitlines()[0])
+        gains = out.split("What fused operators are worth")[1]
+        self.assertEqual(gains.count("| all-norm | "), 2)
+        self.assertEqual(gains.count("| none | "), 2)
+        out, _ = self.run_it(*args, "all")
+        self.assertNotIn("fuse", out)
+        rows, _ = self.rows(*args, "each")
+        self.assertEqual(len(rows), 2 * 7)
+        self.assertEqual(rows[-1]["fuse"], "none")
+        _, err = self.run_it(*args, "rope-norm", code=2)
+        self.assertIn("--fuse: 'rope-norm' names no fused operators", err)
+
+    def test_profile_ops(self):
+        model = os.path.join(os.path.dirname(F32), "llama-q4_0.gguf")
+        args = ("-m", model, "-p", "8", "-n", "4", "-r", "2", "-t", "1", "--db", self.path("p.db"))
+        rows, _ = self.rows(*args, "--profile-ops")
+        for row, phase in zip(rows, ("prefill", "decode"), strict=True):
+            ops = {o["name"]: o for o in row["operators"]}
+            self.assertEqual({o["phase"] for o in row["operators"]}, {phase})
+            self.assertEqual(list(ops)[:3], ["embed", "norm", "qkv"])
+            self.assertLessEqual(sum(o["ns"] + o["wait_ns"] for o in row["operators"]), sum(row["samples_ns"]))
+            self.assertGreater(ops["down"]["roof_percent"], 0)
+            self.assertEqual(ops["logits"]["calls"], 2 * (1 if phase == "prefill" else 4))
+        # every matrix once a token, one row of the embedding, of each of two repetitions' four tokens
+        weights = sum(o["weight_bytes"] for o in rows[1]["operators"])
+        self.assertEqual(weights, 2 * 4 * rows[1]["bytes_per_token"])
+        # and the prompt's products are what its operations are counted from
+        work = sum(o["int8_ops"] + o["float_ops"] for o in rows[0]["operators"])
+        self.assertEqual(work, 2 * rows[0]["prefill_ops"])
+        db = sqlite3.connect(self.path("p.db"))
+        kept = db.execute("SELECT count(*), sum(weight_bytes) FROM operator WHERE phase = 'decode'").fetchone()
+        self.assertEqual(kept, (len(rows[1]["operators"]), weights))
+        db.close()
+        out, _ = self.run_it(*args, "--profile-ops")
+        self.assertIn("Operators of tg4,", out)
+        rows, _ = self.rows(*args)
+        self.assertNotIn("operators", rows[0])
 
     def test_context_override(self):
         rows, _ = self.rows(*quick("-p", "65", "--override-ctx", "100"))

@@ -17,16 +17,20 @@
 
 static struct golden_case cases[GOLDEN_MAX_CASES];
 static size_t n_cases;
-static const char *const isas[] = {"c", "avx2", "avx512"};
+static const char *const isas[] = {"c", "avx2", "avxvnni", "avx512"};
 enum { N_ISAS = sizeof isas / sizeof isas[0] };
 
 /* NULL if the machine lacks the instruction set; any other failure, and a missing "c", fails the
  * test. */
-static struct aglm_model *open_model(const struct golden_case *c, const char *isa,
-                                     const char *quantize)
+static struct aglm_model *open_loaded(const struct golden_case *c, const char *isa,
+                                      const char *quantize, enum aglm_load load)
 {
-    struct aglm_model_options options = {
-        .path = c->model, .backend = "cpu", .isa = isa, .quantize = quantize, .n_load_threads = 2};
+    struct aglm_model_options options = {.path = c->model,
+                                         .backend = "cpu",
+                                         .isa = isa,
+                                         .quantize = quantize,
+                                         .load = load,
+                                         .n_load_threads = 2};
     struct aglm_model *model = NULL;
     struct aglm_err err = {0};
     int r = aglm_model_open(&model, &options, &err);
@@ -36,6 +40,12 @@ static struct aglm_model *open_model(const struct golden_case *c, const char *is
     ck_assert_msg(r == 0, "%s, isa %s: %s", c->name, isa, err.msg);
     ck_assert_str_eq(aglm_model_info(model)->isa, isa);
     return model;
+}
+
+static struct aglm_model *open_model(const struct golden_case *c, const char *isa,
+                                     const char *quantize)
+{
+    return open_loaded(c, isa, quantize, AGLM_LOAD_PACK);
 }
 
 static struct aglm_session *open_session(struct aglm_model *model, uint32_t n_ctx, uint32_t n_batch,
@@ -187,6 +197,45 @@ START_TEST(batches_and_threads_give_the_same_bits)
 }
 END_TEST
 
+/* Weights in the file, and weights packed between two calls on an open session. */
+START_TEST(loading_gives_the_same_bits)
+{
+    const struct golden_case *c = &cases[_i];
+    const size_t half = c->n_tokens / 2;
+    float *rows = calloc(c->n_tokens * c->n_vocab, sizeof *rows);
+    ck_assert_ptr_nonnull(rows);
+    for (size_t k = 0; k < N_ISAS; k++) {
+        struct aglm_model *packed = open_model(c, isas[k], NULL);
+        if (!packed) {
+            continue;
+        }
+        const struct aglm_model_options later = {.path = c->model, .n_load_threads = 3};
+        struct aglm_model *model = open_loaded(c, isas[k], NULL, AGLM_LOAD_MMAP);
+        float *expected = eval_fresh(c, packed, 512, 512, 2);
+        ck_assert_uint_gt(aglm_model_info(packed)->packed_bytes, 0);
+        ck_assert_uint_eq(aglm_model_info(model)->packed_bytes, 0);
+        for (uint32_t u = 1; u <= 512; u += 511) {
+            float *mapped = eval_fresh(c, model, 512, u, 2);
+            assert_same_bits(c, isas[k], "mmap", 0, c->n_tokens, mapped, expected);
+            free(mapped);
+        }
+        struct aglm_session *session = open_session(model, (uint32_t)c->n_tokens, 512, 512, 2);
+        eval(session, c->tokens, half, rows);
+        ck_assert_int_eq(aglm_model_pack(model, &later, NULL), 0);
+        ck_assert_uint_eq(aglm_model_info(model)->packed_bytes,
+                          aglm_model_info(packed)->packed_bytes);
+        ck_assert_int_eq(aglm_model_pack(model, &later, NULL), 0);
+        eval(session, c->tokens + half, c->n_tokens - half, rows + half * c->n_vocab);
+        assert_same_bits(c, isas[k], "packed in between", 0, c->n_tokens, rows, expected);
+        aglm_session_close(&session);
+        free(expected);
+        aglm_model_close(&model);
+        aglm_model_close(&packed);
+    }
+    free(rows);
+}
+END_TEST
+
 START_TEST(runs_repeat_bit_for_bit)
 {
     const struct golden_case *c = &cases[_i];
@@ -327,6 +376,7 @@ static Suite *golden_suite(void)
     tcase_add_loop_test(tc, logits_agree_with_llama_cpp, 0, n);
     tcase_add_loop_test(tc, decode_equals_eval, 0, n);
     tcase_add_loop_test(tc, batches_and_threads_give_the_same_bits, 0, n);
+    tcase_add_loop_test(tc, loading_gives_the_same_bits, 0, n);
     tcase_add_loop_test(tc, runs_repeat_bit_for_bit, 0, n);
     tcase_add_loop_test(tc, truncate_then_go_on_equals_fresh, 0, n);
     tcase_add_loop_test(tc, refused_calls_leave_the_context, 0, n);

@@ -5,6 +5,7 @@
  * must always be there. With AGLM_MATRIX_TABLE set in the environment a table of all NMSE is
  * printed instead, and nothing is judged.
  */
+#include "engine/fusion.h"
 #include "engine/session.h"
 #include "tests/golden/cases.h"
 #include "tests/golden/matrix.h"
@@ -26,7 +27,7 @@ static struct {
     float rows[KEPT]; /* llama.cpp's logits */
 } references[MAX_CASES];
 
-static const char *const isas[] = {"c", "avx2", "avx512"};
+static const char *const isas[] = {"c", "avx2", "avxvnni", "avx512"};
 enum { N_ISAS = sizeof(isas) / sizeof(isas[0]) };
 
 /* ---- the committed answers ---- */
@@ -119,12 +120,14 @@ static struct aglm_model *open_model(const struct matrix_case *c, const char *pa
     return model;
 }
 
-static struct aglm_session *open_session(const struct matrix_case *c, struct aglm_model *model)
+static struct aglm_session *open_unfused(const struct matrix_case *c, struct aglm_model *model,
+                                         uint32_t unfused, unsigned n_threads)
 {
     struct aglm_session_options options = {.n_ctx = MATRIX_TOKENS,
                                            .n_batch = MATRIX_TOKENS,
                                            .n_ubatch = MATRIX_TOKENS,
-                                           .n_threads = 1,
+                                           .n_threads = n_threads,
+                                           .unfused = unfused,
                                            .type_k = c->type_k,
                                            .type_v = c->type_v};
     struct aglm_session *session = NULL;
@@ -132,6 +135,11 @@ static struct aglm_session *open_session(const struct matrix_case *c, struct agl
     int r = aglm_session_open(&session, model, &options, &err);
     ck_assert_msg(r == 0, "%s: %s", c->name, err.msg);
     return session;
+}
+
+static struct aglm_session *open_session(const struct matrix_case *c, struct aglm_model *model)
+{
+    return open_unfused(c, model, 0, 1);
 }
 
 /* All tokens at once; the kept rows: [MATRIX_ROWS, MATRIX_VOCAB]. */
@@ -199,6 +207,82 @@ START_TEST(agrees_with_llama_cpp)
 }
 END_TEST
 
+/* ---- fused or not ---- */
+
+/* Ten tokens at once, then the others one by one: [MATRIX_TOKENS - 9, MATRIX_VOCAB]. What the
+ * operators did, if profile is given. */
+enum { TOGETHER = 10, LOGITS = (MATRIX_TOKENS - TOGETHER + 1) * MATRIX_VOCAB };
+
+static void run_unfused(const struct matrix_case *c, struct aglm_model *model, uint32_t unfused,
+                        unsigned n_threads, float *logits, struct aglm_op_profile *profile)
+{
+    struct aglm_session *session = open_unfused(c, model, unfused, n_threads);
+    if (profile) {
+        *profile = (struct aglm_op_profile){0};
+        ck_assert_int_eq(aglm_session_profile(session, profile, NULL), 0);
+    }
+    ck_assert_int_eq(aglm_session_prefill(session, c->tokens, TOGETHER, NULL), 0);
+    for (size_t t = TOGETHER;; t++) {
+        memcpy(logits, aglm_session_logits(session), MATRIX_VOCAB * sizeof(*logits));
+        logits += MATRIX_VOCAB;
+        if (t == MATRIX_TOKENS)
+            break;
+        ck_assert_int_eq(aglm_session_decode(session, c->tokens[t], NULL), 0);
+    }
+    aglm_session_close(&session);
+}
+
+/* The operator that a fusion is about. */
+static const struct {
+    uint32_t bit;
+    enum aglm_op op;
+} fusions[] = {{AGLM_FUSE_NORM, AGLM_OP_NORM},
+               {AGLM_FUSE_QKV, AGLM_OP_QKV},
+               {AGLM_FUSE_GATEUP, AGLM_OP_ACTIVATION},
+               {AGLM_FUSE_ROPE, AGLM_OP_ROPE},
+               {AGLM_FUSE_SOFTMAX, AGLM_OP_ATTENTION}};
+enum { N_FUSIONS = sizeof(fusions) / sizeof(fusions[0]) };
+
+static void compare_unfused(const struct matrix_case *c, struct aglm_model *model, uint32_t unfused,
+                            const float *fused, double limit)
+{
+    float logits[LOGITS];
+    for (unsigned threads = 1; threads <= 3; threads++) {
+        run_unfused(c, model, unfused, threads, logits, NULL);
+        const bool same = memcmp(logits, fused, sizeof(logits)) == 0;
+        const double nmse = golden_nmse(logits, fused, LOGITS);
+        ck_assert_msg(unfused & AGLM_FUSE_SOFTMAX ? nmse <= limit : same,
+                      "%s: without %#x, %u threads: other logits, NMSE %.3g", c->name, unfused,
+                      threads, nmse);
+    }
+}
+
+START_TEST(fused_or_not)
+{
+    struct matrix_case c;
+    struct model_file file;
+    float fused[LOGITS], logits[LOGITS];
+    struct aglm_model *model = NULL;
+    struct aglm_op_profile with, without;
+    matrix_describe(&c, (size_t)_i);
+    make_file(&file, &c);
+    for (size_t k = N_ISAS; k-- > 0 && !model;)
+        model = open_model(&c, file.path, isas[k]);
+    run_unfused(&c, model, 0, 1, fused, &with);
+    const uint32_t exact = AGLM_FUSE_ALL & ~(uint32_t)AGLM_FUSE_SOFTMAX;
+    compare_unfused(&c, model, exact, fused, 0);
+    compare_unfused(&c, model, AGLM_FUSE_ALL, fused, references[_i].limit);
+    for (size_t f = 0; f < N_FUSIONS; f++) {
+        compare_unfused(&c, model, fusions[f].bit, fused, references[_i].limit);
+        run_unfused(&c, model, fusions[f].bit, 1, logits, &without);
+        ck_assert_uint_gt(without.op[fusions[f].op].barriers, with.op[fusions[f].op].barriers);
+        ck_assert_uint_eq(without.op[fusions[f].op].calls, with.op[fusions[f].op].calls);
+    }
+    aglm_model_close(&model);
+    close_file(&file);
+}
+END_TEST
+
 /* Another case's answer must not pass: the test can tell. */
 START_TEST(another_models_logits_fail)
 {
@@ -262,6 +346,7 @@ int main(void)
         tcase_add_test(tc, print_table);
     } else {
         tcase_add_loop_test(tc, agrees_with_llama_cpp, 0, (int)matrix_count());
+        tcase_add_loop_test(tc, fused_or_not, 0, (int)matrix_count());
         tcase_add_test(tc, another_models_logits_fail);
     }
     suite_add_tcase(suite, tc);

@@ -14,19 +14,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD = 64, MAX_TABLES = 4 };
+enum { GUARD = 64, MAX_TABLES = 8 };
 static const double NMSE = 1e-10;
 static const enum aglm_dtype CACHE[] = {AGLM_F16, AGLM_Q8_0, AGLM_Q4_0};
 
 static struct aglm_kernels tables[MAX_TABLES];
 static int n_tables;
 
+/* Sets that share another's functions (Arm's all do) are said, but not run again. */
 static void find_tables(void)
 {
-    static const char *const ISA[] = {"c", "avx2", "avx512", "neon"};
-    for (size_t i = 0; i < sizeof(ISA) / sizeof(*ISA); i++)
-        if (aglm_kernels_select(&tables[n_tables], ISA[i], aglm_isa_detect(), NULL) == 0)
+    static const char *const ISA[] = {"c", "avx2", "avxvnni", "avx512", "neon", "dotprod", "i8mm"};
+    int said = 0;
+    printf("attention checked beside the C reference:");
+    for (size_t i = 0; i < sizeof(ISA) / sizeof(*ISA); i++) {
+        struct aglm_kernels *k = &tables[n_tables];
+        if (aglm_kernels_select(k, ISA[i], aglm_isa_detect(), NULL) != 0)
+            continue;
+        if (i > 0)
+            printf("%s %s", said++ ? "," : "", ISA[i]);
+        if (n_tables == 0 || k[-1].attend != k->attend || k[-1].kv_store != k->kv_store)
             n_tables++;
+    }
+    printf("%s\n", said ? "" : " none");
+    fflush(stdout); /* Check forks */
 }
 
 static uint32_t seed;

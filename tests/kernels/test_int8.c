@@ -4,7 +4,7 @@
 #include "engine/int8.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/pack.h"
-#include "probes/isa.h"
+#include "tests/kernels/tables.h"
 
 #include <check.h>
 #include <math.h>
@@ -12,28 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef HAVE_EMULATED_AVX512
-void aglm_kernels_fill_int8_avx512_emulated(struct aglm_kernels *k);
-#endif
-
-enum { ROWS = AGLM_PANEL_ROWS, MAX_TABLES = 6, GUARD = 16 };
-
-static struct aglm_kernels tables[MAX_TABLES];
-static const char *names[MAX_TABLES];
-static int n_tables; /* table 0 is the reference */
-
-static void find_tables(void)
-{
-    static const char *const ISAS[] = {"c", "avx2", "avx512", "neon", "dotprod", "i8mm"};
-    for (size_t i = 0; i < sizeof(ISAS) / sizeof(*ISAS); i++)
-        if (!aglm_kernels_select(&tables[n_tables], ISAS[i], aglm_isa_detect(), NULL))
-            names[n_tables++] = ISAS[i];
-#ifdef HAVE_EMULATED_AVX512
-    tables[n_tables] = tables[0];
-    aglm_kernels_fill_int8_avx512_emulated(&tables[n_tables]);
-    names[n_tables++] = "avx512 emulated";
-#endif
-}
+enum { ROWS = AGLM_PANEL_ROWS, GUARD = 16 };
 
 static uint32_t seed;
 static uint32_t next_random(void)
@@ -124,7 +103,7 @@ START_TEST(test_product)
     const size_t ld = p.n_panels * ROWS + 3, bytes = (p.n_tokens - 1) * ld * 4 + (ld - 3) * 4;
     float *expected = guarded(bytes), *out = guarded(bytes);
     void *scratch = aligned_alloc(64, (aglm_matmul_scratch(p.k) + 63) / 64 * 64);
-    tables[0].matmul[AGLM_INT8](expected, ld, p.packed, &acts, p.k, p.n_panels, p.n_tokens,
+    reference.matmul[AGLM_INT8](expected, ld, p.packed, &acts, p.k, p.n_panels, p.n_tokens,
                                 scratch);
     for (size_t t = 0; t < p.n_tokens; t++)
         for (size_t r = 0; r < p.n_panels * ROWS; r++) {
@@ -134,12 +113,13 @@ START_TEST(test_product)
             sum *= scale * (double)p.scale[t * (p.k / 32)];
             ck_assert_double_eq_tol((double)expected[t * ld + r], sum, fabs(sum) * 3e-7 + 1e-30);
         }
-    for (int i = 1; i < n_tables; i++) {
+    for (int i = 0; i < n_tables; i++) {
         memset(out, 0xff, bytes);
-        tables[i].matmul[AGLM_INT8](out, ld, p.packed, &acts, p.k, p.n_panels, p.n_tokens, scratch);
+        tables[i].k.matmul[AGLM_INT8](out, ld, p.packed, &acts, p.k, p.n_panels, p.n_tokens,
+                                      scratch);
         for (size_t t = 0; t < p.n_tokens; t++)
             ck_assert_msg(!memcmp(out + t * ld, expected + t * ld, (ld - 3) * 4),
-                          "%s differs at token %zu", names[i], t);
+                          "%s differs at token %zu", tables[i].name, t);
         check_guard(out, bytes);
     }
     free(expected), free(out), free(scratch);
@@ -165,21 +145,23 @@ START_TEST(test_activations)
         const float fixed = _i == 0 ? 0.0f : _i == 1 ? 0.01f : 1.0f;
         int8_t q[2][N];
         int16_t sum[2][N / 16];
-        for (int i = 0; i < n_tables; i++) {
-            float scale = tables[i].quantize_int8(q[i != 0], sum[i != 0], x, N, fixed);
+        for (int i = -1; i < n_tables; i++) {
+            const struct aglm_kernels *k = i < 0 ? &reference : &tables[i].k;
+            const int at = i >= 0;
+            float scale = k->quantize_int8(q[at], sum[at], x, N, fixed);
             ck_assert(isnan(scale) == (special == 2 || special == 3));
-            ck_assert_mem_eq(q[0], q[i != 0], N);
-            ck_assert_mem_eq(sum[0], sum[i != 0], sizeof(sum[0]));
+            ck_assert_mem_eq(q[0], q[at], N);
+            ck_assert_mem_eq(sum[0], sum[at], sizeof(sum[0]));
             for (size_t j = 0; j < N && !isnan(scale) && scale > 0; j++) {
                 double v = nearbyint((double)(x[j] / scale));
                 v = v > 127 ? 127 : v < -128 ? -128 : v;
-                ck_assert_int_eq(q[i != 0][j], (int)v);
+                ck_assert_int_eq(q[at][j], (int)v);
             }
             for (size_t j = 0; j < N / 16; j++) {
                 int total = 0;
                 for (size_t c = 0; c < 16; c++)
-                    total += q[i != 0][j * 16 + c];
-                ck_assert_int_eq(sum[i != 0][j], total);
+                    total += q[at][j * 16 + c];
+                ck_assert_int_eq(sum[at][j], total);
             }
         }
     }
@@ -188,7 +170,7 @@ END_TEST
 
 int main(void)
 {
-    find_tables();
+    find_tables("INT8");
     Suite *suite = suite_create("int8");
     TCase *tc = tcase_create("int8");
     tcase_set_timeout(tc, 300);

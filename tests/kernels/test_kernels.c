@@ -2,54 +2,20 @@
  * instruction set, against the C reference, on ragged sizes, with guard bytes around outputs.
  *
  * Quantization, conversion, add, SiLU and GELU must be equal bit for bit; the norm within a
- * tolerance. AVX-512 runs for real where the CPU has it and always under emulation (SIMDe), if that
- * was built in.
+ * tolerance. Which tables there are: tables.h.
  */
 #include "engine/kernels/kernels.h"
 #include "probes/isa.h"
+#include "tests/kernels/tables.h"
 
 #include <check.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef HAVE_EMULATED_AVX512
-void aglm_kernels_fill_avx512_emulated(struct aglm_kernels *k);
-#endif
-
-enum { GUARD = 64, MAX_TABLES = 6 };
-
-static struct aglm_kernels reference;
-static struct {
-    struct aglm_kernels k;
-    char name[24];
-} tables[MAX_TABLES];
-static int n_tables;
-
-static void add_table(const char *isa)
-{
-    struct aglm_kernels k;
-    if (aglm_kernels_select(&k, isa, aglm_isa_detect(), NULL))
-        return;
-    tables[n_tables].k = k;
-    snprintf(tables[n_tables++].name, sizeof(tables[0].name), "%s", isa);
-}
-
-static void find_tables(void)
-{
-    aglm_kernels_select(&reference, "c", 0, NULL);
-    add_table("avx2");
-    add_table("avx512");
-    add_table("neon");
-    add_table("dotprod");
-    add_table("i8mm");
-#ifdef HAVE_EMULATED_AVX512
-    tables[n_tables].k = reference;
-    aglm_kernels_fill_avx512_emulated(&tables[n_tables].k);
-    snprintf(tables[n_tables++].name, sizeof(tables[0].name), "avx512 emulated");
-#endif
-}
+enum { GUARD = 64 };
 
 static uint32_t seed;
 static uint32_t next_random(void)
@@ -177,6 +143,30 @@ START_TEST(test_rmsnorm)
 }
 END_TEST
 
+/* Sums to one, and agrees with double arithmetic; large and far apart scores included. */
+START_TEST(test_softmax)
+{
+    const size_t n = LENGTHS[_i];
+    for (int t = -1; t < n_tables; t++) {
+        const struct aglm_kernels *k = t < 0 ? &reference : &tables[t].k;
+        float x[LONGEST + 1];
+        double exact[LONGEST], sum = 0, max = -1e30;
+        seed = 77;
+        for (size_t i = 0; i < n; i++) {
+            x[i] = next_float() * 20 + 60;
+            max = (double)x[i] > max ? (double)x[i] : max;
+        }
+        for (size_t i = 0; i < n; i++)
+            sum += exact[i] = exp((double)x[i] - max);
+        x[n] = 7;
+        k->softmax(x, n);
+        ck_assert_msg(x[n] == 7.0f, "%s wrote past the end", k->isa);
+        for (size_t i = 0; i < n; i++)
+            ck_assert_double_eq_tol((double)x[i], exact[i] / sum, 1e-6);
+    }
+}
+END_TEST
+
 START_TEST(test_select)
 {
     struct aglm_kernels k;
@@ -186,6 +176,11 @@ START_TEST(test_select)
     ck_assert_int_lt(aglm_kernels_select(&k, "avx2", 0, &err), 0);
     ck_assert_ptr_nonnull(strstr(err.msg, "avx2"));
     ck_assert_int_lt(aglm_kernels_select(&k, "avx512", AGLM_ISA_AVX2, &err), 0);
+    ck_assert_int_eq(aglm_kernels_select(&k, "avxvnni", AGLM_ISA_AVX2 | AGLM_ISA_AVX512, &err),
+                     -ENOTSUP);
+    ck_assert_ptr_nonnull(strstr(err.msg, "avxvnni"));
+    ck_assert(aglm_kernels_is_name("auto") && aglm_kernels_is_name("avxvnni"));
+    ck_assert(!aglm_kernels_is_name("") && !aglm_kernels_is_name("sse9"));
     ck_assert_int_lt(aglm_kernels_select(&k, "sse9", ~0u, &err), 0);
     ck_assert_ptr_nonnull(strstr(err.msg, "sse9"));
     ck_assert_int_lt(aglm_kernels_select(&k, "neon", 0, &err), 0);
@@ -195,6 +190,11 @@ START_TEST(test_select)
 #ifdef __x86_64__
     ck_assert_int_eq(aglm_kernels_select(&k, "auto", AGLM_ISA_AVX2, &err), 0);
     ck_assert_str_eq(k.isa, "avx2");
+    const uint32_t vnni = AGLM_ISA_AVX2 | AGLM_ISA_AVXVNNI;
+    ck_assert_int_eq(aglm_kernels_select(&k, "auto", vnni, &err), 0);
+    ck_assert_str_eq(k.isa, "avxvnni");
+    ck_assert_int_eq(aglm_kernels_select(&k, "auto", vnni | AGLM_ISA_AVX512, &err), 0);
+    ck_assert_str_eq(k.isa, "avx512");
     ck_assert_int_eq(aglm_kernels_select(&k, "c", ~0u, &err), 0);
     ck_assert_str_eq(k.isa, "c");
     ck_assert_int_lt(aglm_kernels_select(&k, "neon", ~0u, &err), 0);
@@ -216,13 +216,21 @@ START_TEST(test_select)
 }
 END_TEST
 
+/* What auto takes here is one of the tables that the other tests run here, slot for slot. */
+START_TEST(test_auto)
+{
+    struct aglm_kernels k;
+    int same = 0;
+    ck_assert_int_eq(aglm_kernels_select(&k, "auto", aglm_isa_detect(), NULL), 0);
+    for (int i = -1; i < n_tables; i++)
+        same += memcmp(&k, i < 0 ? &reference : &tables[i].k, sizeof(k)) == 0;
+    ck_assert_msg(same == 1, "auto took %s", k.isa);
+}
+END_TEST
+
 int main(void)
 {
-    find_tables();
-    printf("kernel tables checked against the C reference:");
-    for (int i = 0; i < n_tables; i++)
-        printf("%s %s", i ? "," : "", tables[i].name);
-    printf("%s\n", n_tables ? "" : " none");
+    find_tables("kernel tables");
     Suite *suite = suite_create("kernels");
     TCase *tc = tcase_create("all");
     tcase_set_timeout(tc, 300);
@@ -230,7 +238,9 @@ int main(void)
     tcase_add_loop_test(tc, test_elementwise_exact, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
     tcase_add_test(tc, test_exp);
     tcase_add_loop_test(tc, test_rmsnorm, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
+    tcase_add_loop_test(tc, test_softmax, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
     tcase_add_test(tc, test_select);
+    tcase_add_test(tc, test_auto);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

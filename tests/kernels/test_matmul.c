@@ -2,12 +2,12 @@
  * sizes, with any bits as weights, with the largest magnitudes, and with guard bytes around the
  * output and the scratch; the reference against the dequantized rows in double.
  *
- * AVX-512 runs for real where the CPU has it and always under emulation (SIMDe), if that was built
- * in.
+ * Which tables there are: tables.h.
  */
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/pack.h"
 #include "probes/isa.h"
+#include "tests/kernels/tables.h"
 
 #include <check.h>
 #include <math.h>
@@ -15,42 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef HAVE_EMULATED_AVX512
-void aglm_kernels_fill_avx512_emulated(struct aglm_kernels *k);
-#endif
-
-enum { ROWS = AGLM_PANEL_ROWS, GUARD = 64, MAX_TABLES = 6 };
-
-static struct aglm_kernels reference;
-static struct {
-    struct aglm_kernels k;
-    char name[24];
-} tables[MAX_TABLES];
-static int n_tables;
-
-static void add_table(const char *isa)
-{
-    struct aglm_kernels k;
-    if (aglm_kernels_select(&k, isa, aglm_isa_detect(), NULL))
-        return;
-    tables[n_tables].k = k;
-    snprintf(tables[n_tables++].name, sizeof(tables[0].name), "%s", isa);
-}
-
-static void find_tables(void)
-{
-    aglm_kernels_select(&reference, "c", 0, NULL);
-    add_table("avx2");
-    add_table("avx512");
-    add_table("neon");
-    add_table("dotprod");
-    add_table("i8mm");
-#ifdef HAVE_EMULATED_AVX512
-    tables[n_tables].k = reference;
-    aglm_kernels_fill_avx512_emulated(&tables[n_tables].k);
-    snprintf(tables[n_tables++].name, sizeof(tables[0].name), "avx512 emulated");
-#endif
-}
+enum { ROWS = AGLM_PANEL_ROWS, GUARD = 64 };
 
 static uint32_t seed;
 static uint32_t next_random(void)
@@ -312,11 +277,7 @@ END_TEST
 
 int main(void)
 {
-    find_tables();
-    printf("matrix products checked against the C reference:");
-    for (int i = 0; i < n_tables; i++)
-        printf("%s %s", i ? "," : "", tables[i].name);
-    printf("%s\n", n_tables ? "" : " none");
+    find_tables("matrix products");
     Suite *suite = suite_create("matmul");
     TCase *tc = tcase_create("all");
     tcase_set_timeout(tc, 300);

@@ -364,6 +364,8 @@ ARM_FILLS(neon)
 ARM_FILLS(dotprod)
 ARM_FILLS(i8mm)
 void aglm_kernels_fill_neon_vector(struct aglm_kernels *k);
+void aglm_pack_panel_neon(enum aglm_dtype type, uint8_t *dst,
+                          const void *const rows[AGLM_PANEL_ROWS], size_t k);
 
 void aglm_kv_store_neon(uint8_t *dst, const float *src, size_t head_dim, enum aglm_dtype type);
 /* n cached elements to floats, n a multiple of 8 (F16) or 32. */

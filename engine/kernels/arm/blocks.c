@@ -31,61 +31,56 @@ ARM_INLINE f4 read_scales(const uint8_t *scales, size_t at, const enum aglm_dtyp
     return f4_of_bits(vbslq_u32(vcltq_u32(e, vdupq_n_u32(2)), small, normal));
 }
 
-/* out: [panels * 16]; panels <= STREAMS. */
-ARM_INLINE void blocks_streams(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
-                               size_t panels, const enum aglm_dtype type)
+/* out: [16], of one panel. */
+ARM_INLINE void blocks_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
+                             const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
-    const size_t stride = aglm_panel_bytes(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
     const int8x16_t table = table_for(type);
-    f4 acc[STREAMS][GROUPS];
-    for (size_t p = 0; p < panels; p++)
-        for (unsigned g = 0; g < GROUPS; g++)
-            acc[p][g] = f4_all(0);
+    f4 acc[GROUPS];
+    for (unsigned g = 0; g < GROUPS; g++)
+        acc[g] = f4_all(0);
     for (size_t b = 0; b < k / 32; b++) {
+        const uint8_t *record = aglm_panel_record(w, &parts, b);
+        const size_t i = b % parts.n_blocks;
         const f4 scale_x = f4_all(x->scale[b]);
         const int total = x->sum[b * 2] + x->sum[b * 2 + 1];
         const int32x4_t less = vdupq_n_s32(-code_offset(type) * total);
         const arm_run v0 = load_run(x->q + b * 32), v1 = load_run(x->q + b * 32 + 16);
-        ARM_ROLLED
-        for (size_t p = 0; p < panels; p++) {
-            const uint8_t *panel = w + p * stride;
-            ARM_UNROLL
-            for (unsigned g = 0; g < GROUPS; g++) {
-                const size_t at = b * ROWS + g * 4;
-                int8x16_t v[8];
-                read_group(v, panel + b * value_bytes(type) + g * GROUP,
-                           panel + parts.high + b * high_bytes(type) + g * GROUP, table, type);
-                const int32x4_t sum = dot_block(less, v, v0, v1, is_wide(type));
-                acc[p][g] = accumulate(acc[p][g], sum, read_scales(panel + parts.scales, at, type),
-                                       scale_x);
-                if (has_min(type))
-                    acc[p][g] = accumulate(acc[p][g], vdupq_n_s32(total),
-                                           f4_of_halves(panel + parts.mins + at * 2), scale_x);
-            }
+        ARM_UNROLL
+        for (unsigned g = 0; g < GROUPS; g++) {
+            const size_t at = i * ROWS + g * 4;
+            int8x16_t v[8];
+            read_group(v, record + parts.values + i * parts.block + g * GROUP,
+                       record + parts.high + i * parts.block + g * GROUP, table, type);
+            const int32x4_t sum = dot_block(less, v, v0, v1, is_wide(type));
+            acc[g] = accumulate(acc[g], sum, read_scales(record + parts.scales, at, type), scale_x);
+            if (has_min(type))
+                acc[g] = accumulate(acc[g], vdupq_n_s32(total),
+                                    f4_of_halves(record + parts.mins + at * 2), scale_x);
         }
     }
-    for (size_t p = 0; p < panels; p++)
-        for (unsigned g = 0; g < GROUPS; g++)
-            f4_store(out + p * ROWS + g * 4, acc[p][g]);
+    for (unsigned g = 0; g < GROUPS; g++)
+        f4_store(out + g * 4, acc[g]);
 }
 
 ARM_INLINE void blocks_unpack(struct arm_chunk *c, const uint8_t *panel, size_t k, size_t k0,
                               size_t n, const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
     const int8x16_t table = table_for(type);
     for (size_t i = 0; i < n / 32; i++) {
-        const size_t b = k0 / 32 + i;
+        const uint8_t *record = aglm_panel_record(panel, &parts, k0 / 32 + i);
+        const size_t b = (k0 / 32 + i) % parts.n_blocks;
         for (unsigned g = 0; g < GROUPS; g++) {
             const size_t at = b * ROWS + g * 4;
             int8x16_t v[8];
-            read_group(v, panel + b * value_bytes(type) + g * GROUP,
-                       panel + parts.high + b * high_bytes(type) + g * GROUP, table, type);
+            read_group(v, record + parts.values + b * parts.block + g * GROUP,
+                       record + parts.high + b * parts.block + g * GROUP, table, type);
             put_group(c->bytes + i * 512 + g * GROUP, v, type);
-            f4_store(&c->d[i][g * 4], read_scales(panel + parts.scales, at, type));
+            f4_store(&c->d[i][g * 4], read_scales(record + parts.scales, at, type));
             if (has_min(type))
-                f4_store(&c->m[i][g * 4], f4_of_halves(panel + parts.mins + at * 2));
+                f4_store(&c->m[i][g * 4], f4_of_halves(record + parts.mins + at * 2));
         }
     }
 }

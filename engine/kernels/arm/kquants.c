@@ -49,15 +49,15 @@ ARM_INLINE void read_six_bits(struct arm_scales *out, const uint8_t *src,
     }
 }
 
-ARM_INLINE void read_scales(struct arm_scales *out, const uint8_t *scales, size_t sb,
+ARM_INLINE void read_scales(struct arm_scales *out, const uint8_t *scales,
                             const enum aglm_dtype type)
 {
     if (type != AGLM_Q2_K && type != AGLM_Q6_K) {
-        read_six_bits(out, scales + sb * 192, type);
+        read_six_bits(out, scales, type);
         return;
     }
     for (size_t j = 0; j < 16; j++) {
-        const uint8x16_t v = load_bytes(scales + (sb * 16 + j) * ROWS);
+        const uint8x16_t v = load_bytes(scales + j * ROWS);
         put_sixteen(out->scale[j], type == AGLM_Q2_K ? vandq_u8(v, vdupq_n_u8(15)) : v);
         if (type == AGLM_Q2_K)
             put_sixteen(out->min[j], vshrq_n_u8(v, 4));
@@ -107,56 +107,47 @@ ARM_INLINE f4 close_super(f4 acc, int32x4_t total, int32x4_t mins, f4 d, f4 m, f
     return has_min(type) ? f4_fms(acc, f4_mul(m, scale_x), f4_of_ints(mins)) : acc;
 }
 
-/* out: [panels * 16]; panels <= STREAMS. */
-ARM_INLINE void k_streams(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
-                          size_t panels, const enum aglm_dtype type)
+/* out: [16], of one panel. */
+ARM_INLINE void k_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
+                        const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
-    const size_t stride = aglm_panel_bytes(type, k);
-    f4 acc[STREAMS][GROUPS];
-    for (size_t p = 0; p < panels; p++)
-        for (unsigned g = 0; g < GROUPS; g++)
-            acc[p][g] = f4_all(0);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
+    f4 acc[GROUPS];
+    for (unsigned g = 0; g < GROUPS; g++)
+        acc[g] = f4_all(0);
     for (size_t sb = 0; sb < k / 256; sb++) {
+        const uint8_t *record = w + sb * parts.record;
         const int16_t *sums = x->sum + sb * 16;
         const f4 scale_x = f4_all(x->scale[sb * 8]);
+        struct arm_scales scales;
+        int32x4_t total[GROUPS] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
+        read_scales(&scales, record + parts.scales, type);
         ARM_ROLLED
-        for (size_t p = 0; p < panels; p++) {
-            const uint8_t *panel = w + p * stride;
-            struct arm_scales scales;
-            int32x4_t total[GROUPS] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0),
-                                       vdupq_n_s32(0)};
-            read_scales(&scales, panel + parts.scales, sb, type);
-            ARM_ROLLED
-            for (size_t i = 0; i < 8; i++) {
-                const size_t b = sb * 8 + i;
-                const arm_run v0 = load_run(x->q + b * 32), v1 = load_run(x->q + b * 32 + 16);
-                ARM_UNROLL
-                for (unsigned g = 0; g < GROUPS; g++) {
-                    int8x16_t v[8];
-                    read_group(v, panel + b * value_bytes(type) + g * GROUP,
-                               panel + parts.high + b * high_bytes(type) + g * GROUP, vdupq_n_s8(0),
-                               type);
-                    total[g] = add_block(total[g], v, v0, v1, &scales, sums, i, g * 4, type);
-                }
-            }
+        for (size_t i = 0; i < 8; i++) {
+            const size_t b = sb * 8 + i;
+            const arm_run v0 = load_run(x->q + b * 32), v1 = load_run(x->q + b * 32 + 16);
             ARM_UNROLL
             for (unsigned g = 0; g < GROUPS; g++) {
-                const size_t at = (sb * ROWS + g * 4) * 2;
-                int32x4_t mins = vdupq_n_s32(0);
-                f4 m = f4_all(0);
-                if (has_min(type)) {
-                    mins = dot_mins(&scales, sums, g * 4, type);
-                    m = f4_of_halves(panel + parts.mins + at);
-                }
-                acc[p][g] = close_super(acc[p][g], total[g], mins,
-                                        f4_of_halves(panel + parts.supers + at), m, scale_x, type);
+                int8x16_t v[8];
+                read_group(v, record + parts.values + i * parts.block + g * GROUP,
+                           record + parts.high + i * parts.block + g * GROUP, vdupq_n_s8(0), type);
+                total[g] = add_block(total[g], v, v0, v1, &scales, sums, i, g * 4, type);
             }
         }
+        ARM_UNROLL
+        for (unsigned g = 0; g < GROUPS; g++) {
+            int32x4_t mins = vdupq_n_s32(0);
+            f4 m = f4_all(0);
+            if (has_min(type)) {
+                mins = dot_mins(&scales, sums, g * 4, type);
+                m = f4_of_halves(record + parts.mins + g * 8);
+            }
+            acc[g] = close_super(acc[g], total[g], mins,
+                                 f4_of_halves(record + parts.supers + g * 8), m, scale_x, type);
+        }
     }
-    for (size_t p = 0; p < panels; p++)
-        for (unsigned g = 0; g < GROUPS; g++)
-            f4_store(out + p * ROWS + g * 4, acc[p][g]);
+    for (unsigned g = 0; g < GROUPS; g++)
+        f4_store(out + g * 4, acc[g]);
 }
 
 /* ---- several tokens. A chunk is one super-block. ---- */
@@ -164,22 +155,22 @@ ARM_INLINE void k_streams(float *out, const uint8_t *w, const struct aglm_acts *
 ARM_INLINE void k_unpack(struct arm_chunk *c, const uint8_t *panel, size_t k, size_t k0, size_t n,
                          const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
+    const uint8_t *record = aglm_panel_record(panel, &parts, k0 / 32);
+    (void)k;
     for (size_t i = 0; i < n / 32; i++) {
-        const size_t b = k0 / 32 + i;
         for (unsigned g = 0; g < GROUPS; g++) {
             int8x16_t v[8];
-            read_group(v, panel + b * value_bytes(type) + g * GROUP,
-                       panel + parts.high + b * high_bytes(type) + g * GROUP, vdupq_n_s8(0), type);
+            read_group(v, record + parts.values + i * parts.block + g * GROUP,
+                       record + parts.high + i * parts.block + g * GROUP, vdupq_n_s8(0), type);
             put_group(c->bytes + i * 512 + g * GROUP, v, type);
         }
     }
-    read_scales(&c->k, panel + parts.scales, k0 / 256, type);
+    read_scales(&c->k, record + parts.scales, type);
     for (unsigned r = 0; r < ROWS; r += 4) {
-        const size_t at = (k0 / 256 * ROWS + r) * 2;
-        f4_store(&c->d[0][r], f4_of_halves(panel + parts.supers + at));
+        f4_store(&c->d[0][r], f4_of_halves(record + parts.supers + r * 2));
         if (has_min(type))
-            f4_store(&c->m[0][r], f4_of_halves(panel + parts.mins + at));
+            f4_store(&c->m[0][r], f4_of_halves(record + parts.mins + r * 2));
     }
 }
 

@@ -134,6 +134,7 @@ static void matmul_bf16(ARM_MATMUL_ARGS)
 void aglm_kernels_fill_neon(struct aglm_kernels *k)
 {
     k->isa = "neon";
+    k->pack = aglm_pack_panel_neon;
     k->matmul[AGLM_F32] = matmul_f32;
     k->matmul[AGLM_F16] = matmul_f16;
     k->matmul[AGLM_BF16] = matmul_bf16;

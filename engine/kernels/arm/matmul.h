@@ -2,9 +2,9 @@
  * and the walk over panels, columns and tokens.
  *
  * A step of a panel, 16 rows x 4 columns, is four registers of 4 rows, a group each. One token
- * (decode) streams four panels: codes are unpacked into registers and meet the block's activations.
- * Several tokens (prefill) go through chunks of 256 columns of four panels, unpacked once into
- * scratch that the first cache holds, in tiles of four tokens by eight rows.
+ * (decode) reads one panel after another: codes are unpacked into registers and meet the block's
+ * activations. Several tokens (prefill) go through chunks of 256 columns of four panels, unpacked
+ * once into scratch that the first cache holds, in tiles of four tokens by eight rows.
  *
  * Codes are bytes 0 … 63 or signed values. What an unsigned code must be lowered by is taken off
  * when a chunk is unpacked; for one token it meets the sum of the activations, which starts a dot
@@ -46,19 +46,6 @@ ARM_INLINE int code_offset(const enum aglm_dtype type)
 ARM_INLINE bool is_wide(const enum aglm_dtype type)
 {
     return type == AGLM_Q8_0 || type == AGLM_IQ4_NL || type == AGLM_INT8;
-}
-
-/* Bytes of values and of high bits of a block of 32. */
-ARM_INLINE size_t value_bytes(const enum aglm_dtype type)
-{
-    return type == AGLM_Q2_K || type == AGLM_Q3_K ? 128
-           : is_wide(type) && type != AGLM_IQ4_NL ? 512
-                                                  : 256;
-}
-
-ARM_INLINE size_t high_bytes(const enum aglm_dtype type)
-{
-    return type == AGLM_Q6_K ? 128 : 64;
 }
 
 /* Bits moved up (n > 0) or down; n is constant once unrolled, shifts want it as a literal. */
@@ -416,9 +403,8 @@ ARM_INLINE void store_tile(float *out, size_t ld_out, f4 acc[TILE][2], const uns
         if (n_tokens != 1)                                                                      \
             aglm_arm_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, &type); \
         else                                                                                    \
-            for (size_t p = 0; p < n_panels; p += STREAMS)                                      \
-                FAMILY##_streams(out + p * ROWS, w + p * stride, x, k,                          \
-                                 n_panels - p < STREAMS ? n_panels - p : STREAMS, TYPE);        \
+            for (size_t p = 0; p < n_panels; p++)                                               \
+                FAMILY##_panel(out + p * ROWS, w + p * stride, x, k, TYPE);                     \
     }
 
 #endif

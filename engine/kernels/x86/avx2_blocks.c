@@ -1,11 +1,12 @@
-/* Matrix products with AVX2 of the types whose weights share a scale by 32: Q4_0 Q4_1 Q5_0 Q5_1
- * Q8_0 IQ4_NL MXFP4. Bit for bit equal to matmul_blocks_c.c.
+/* Matrix products with AVX2, or AVX-VNNI, of the types whose weights share a scale by 32: Q4_0 Q4_1
+ * Q5_0 Q5_1 Q8_0 IQ4_NL MXFP4. Bit for bit equal to matmul_blocks_c.c.
  *
  * Codes up to 31 are unsigned bytes times activations in 16-bit sums: a block's eight pair sums fit
  * when codes go up to 15 (8 * 2 * 15 * 127 = 30480); those up to 31 are summed in halves or, less
  * their offset, wrap to a true sum that fits (8 * 2 * 16 * 127 = 32512). Q8_0 and IQ4_NL are signed
  * bytes. One token: magnitudes times the other's sign, each pair widened at once. Several: both
- * sides widened to 16 bit, once for a tile, which spares the multipliers.
+ * sides widened to 16 bit, once for a tile, which spares the multipliers. With VNNI none of this is
+ * needed: they are codes 128 too high.
  */
 #include "engine/kernels/x86/avx2_matmul.h"
 #include "engine/quant/blocks.h"
@@ -19,7 +20,7 @@ static inline __m256i add_signed(__m256i sum, __m256i w, __m256i magnitude, __m2
 
 static inline bool is_signed(const enum aglm_dtype type)
 {
-    return type == AGLM_Q8_0 || type == AGLM_IQ4_NL;
+    return !VNNI && (type == AGLM_Q8_0 || type == AGLM_IQ4_NL);
 }
 
 static inline bool has_min(const enum aglm_dtype type)
@@ -30,7 +31,7 @@ static inline bool has_min(const enum aglm_dtype type)
 static inline __m256i table_for(const enum aglm_dtype type)
 {
     if (type == AGLM_IQ4_NL)
-        return table_of(aglm_iq4_nl_values, 0);
+        return table_of(aglm_iq4_nl_values, code_offset(type));
     return type == AGLM_MXFP4 ? table_of(aglm_mxfp4_values, code_offset(type))
                               : _mm256_setzero_si256();
 }
@@ -52,13 +53,13 @@ X86_INLINE __m256 read_scales(const uint8_t *scales, size_t at, const enum aglm_
 
 /* Eight rows' integer dot product of a block. */
 X86_INLINE __m256i dot_block(const uint8_t *values, const uint8_t *high, __m256i table,
-                             const __m256i v[8], struct codes less, const enum aglm_dtype type)
+                             const __m256i v[8], struct codes start, const enum aglm_dtype type)
 {
     if (!is_signed(type)) {
-        struct codes sum = dot_codes(values, high, table, v, less, type);
+        struct codes sum = dot_codes(values, high, table, v, start, type);
         if (type == AGLM_Q5_1)
-            return _mm256_add_epi32(widen_pairs(sum.lo), widen_pairs(sum.hi));
-        return widen_pairs(_mm256_add_epi16(sum.lo, sum.hi));
+            return _mm256_add_epi32(widen_dot(sum.lo), widen_dot(sum.hi));
+        return widen_dot(join_dots(sum.lo, sum.hi));
     }
     __m256i sum = _mm256_setzero_si256();
     X86_UNROLL
@@ -79,46 +80,38 @@ X86_INLINE __m256i dot_block(const uint8_t *values, const uint8_t *high, __m256i
     return sum;
 }
 
-/* out: [panels * 16]; panels <= STREAMS. */
-X86_INLINE void blocks_streams(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
-                               size_t panels, const enum aglm_dtype type)
+/* out: [16], of one panel. */
+X86_INLINE void blocks_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
+                             const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
-    const size_t stride = aglm_panel_bytes(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
     const __m256i table = table_for(type);
-    __m256 acc[STREAMS][2];
-    for (size_t p = 0; p < panels; p++)
-        acc[p][0] = acc[p][1] = _mm256_setzero_ps();
+    __m256 acc[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
     for (size_t b = 0; b < k / 32; b++) {
+        const uint8_t *record = aglm_panel_record(w, &parts, b);
+        const size_t i = b % parts.n_blocks;
         const __m256 scale_x = _mm256_broadcast_ss(x->scale + b);
         const __m256i total = widen_pairs(spread(x->sum + b * 2));
-        struct codes less = {0};
+        struct codes start = {0};
         if (code_offset(type))
-            less = offset_pairs(x->q + b * 32, code_offset(type));
+            start = offset_start(x->q + b * 32, x->sum + b * 2, code_offset(type));
         __m256i v[8];
         X86_UNROLL
         for (unsigned s = 0; s < 8; s++)
             v[s] = spread(x->q + b * 32 + s * 4);
-        X86_ROLLED
-        for (size_t p = 0; p < panels; p++) {
-            const uint8_t *panel = w + p * stride;
-            X86_UNROLL
-            for (unsigned h = 0; h < 2; h++) {
-                const size_t at = b * ROWS + h * 8;
-                __m256i sum = dot_block(panel + b * value_bytes(type) + h * 32,
-                                        panel + parts.high + b * high_bytes(type) + h * 32, table,
-                                        v, less, type);
-                acc[p][h] = accumulate(acc[p][h], sum, read_scales(panel + parts.scales, at, type),
-                                       scale_x);
-                if (has_min(type))
-                    acc[p][h] =
-                        accumulate(acc[p][h], total, halves(panel + parts.mins + at * 2), scale_x);
-            }
+        X86_UNROLL
+        for (unsigned h = 0; h < 2; h++) {
+            const size_t at = i * ROWS + h * 8;
+            __m256i sum =
+                dot_block(record + parts.values + i * parts.block + h * 32,
+                          record + parts.high + i * parts.block + h * 32, table, v, start, type);
+            acc[h] = accumulate(acc[h], sum, read_scales(record + parts.scales, at, type), scale_x);
+            if (has_min(type))
+                acc[h] = accumulate(acc[h], total, halves(record + parts.mins + at * 2), scale_x);
         }
     }
-    for (size_t p = 0; p < panels; p++)
-        for (unsigned h = 0; h < 2; h++)
-            _mm256_storeu_ps(out + p * ROWS + h * 8, acc[p][h]);
+    for (unsigned h = 0; h < 2; h++)
+        _mm256_storeu_ps(out + h * 8, acc[h]);
 }
 
 /* ---- several tokens ---- */
@@ -154,20 +147,21 @@ X86_INLINE void unpack_wide(uint8_t *dst, const uint8_t *values, __m256i table,
 X86_INLINE void blocks_unpack(struct avx2_chunk *c, const uint8_t *panel, size_t k, size_t k0,
                               size_t n, const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
     const __m256i table = table_for(type);
     for (size_t i = 0; i < n / 32; i++) {
-        const size_t b = k0 / 32 + i;
+        const uint8_t *record = aglm_panel_record(panel, &parts, k0 / 32 + i);
+        const size_t b = (k0 / 32 + i) % parts.n_blocks;
         if (is_signed(type))
-            unpack_wide(c->bytes + i * 1024, panel + b * value_bytes(type), table, type);
+            unpack_wide(c->bytes + i * 1024, record + parts.values + b * parts.block, table, type);
         else
-            unpack_codes(c->bytes + i * 512, panel + b * value_bytes(type),
-                         panel + parts.high + b * high_bytes(type), table, type);
+            unpack_codes(c->bytes + i * 512, record + parts.values + b * parts.block,
+                         record + parts.high + b * parts.block, table, type);
         for (unsigned r = 0; r < ROWS; r += 8) {
             const size_t at = b * ROWS + r;
-            _mm256_storeu_ps(&c->d[i][r], read_scales(panel + parts.scales, at, type));
+            _mm256_storeu_ps(&c->d[i][r], read_scales(record + parts.scales, at, type));
             if (has_min(type))
-                _mm256_storeu_ps(&c->m[i][r], halves(panel + parts.mins + at * 2));
+                _mm256_storeu_ps(&c->m[i][r], halves(record + parts.mins + at * 2));
         }
     }
 }
@@ -176,12 +170,12 @@ X86_INLINE void blocks_unpack(struct avx2_chunk *c, const uint8_t *panel, size_t
 X86_INLINE void dot_unsigned(__m256i sum[TILE][2], const uint8_t *bytes, const int8_t *q, size_t k,
                              const enum aglm_dtype type, const unsigned tokens)
 {
-    const bool whole = type == AGLM_Q4_0 || type == AGLM_Q4_1;
+    const bool whole = VNNI || type == AGLM_Q4_0 || type == AGLM_Q4_1;
     dot_steps(sum, bytes, q, k, whole ? 8 : 4, tokens);
     X86_UNROLL
     for (unsigned t = 0; t < tokens; t++)
         for (unsigned h = 0; h < 2; h++)
-            sum[t][h] = widen_pairs(sum[t][h]);
+            sum[t][h] = widen_dot(sum[t][h]);
     if (whole)
         return;
     __m256i more[TILE][2];
@@ -189,7 +183,7 @@ X86_INLINE void dot_unsigned(__m256i sum[TILE][2], const uint8_t *bytes, const i
     X86_UNROLL
     for (unsigned t = 0; t < tokens; t++)
         for (unsigned h = 0; h < 2; h++)
-            sum[t][h] = _mm256_add_epi32(sum[t][h], widen_pairs(more[t][h]));
+            sum[t][h] = _mm256_add_epi32(sum[t][h], widen_dot(more[t][h]));
 }
 
 /* Integer dot products of a block of 16-bit values; acts: WIDE from token to token. */
@@ -264,15 +258,15 @@ X86_INLINE void blocks_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const un
     }                                                                                            \
     static void NAME(X86_MATMUL_ARGS)                                                            \
     {                                                                                            \
-        static const struct avx2_prefill type = {(TYPE) == AGLM_Q8_0 || (TYPE) == AGLM_IQ4_NL,   \
-                                                 NAME##_unpack, NAME##_tile, NAME##_one};        \
+        static const struct avx2_prefill type = {                                                \
+            !VNNI && ((TYPE) == AGLM_Q8_0 || (TYPE) == AGLM_IQ4_NL), NAME##_unpack, NAME##_tile, \
+            NAME##_one};                                                                         \
         const size_t stride = aglm_panel_bytes(TYPE, k);                                         \
         if (n_tokens != 1)                                                                       \
             aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, &type); \
         else                                                                                     \
-            for (size_t p = 0; p < n_panels; p += STREAMS)                                       \
-                blocks_streams(out + p * ROWS, w + p * stride, x, k,                             \
-                               n_panels - p < STREAMS ? n_panels - p : STREAMS, TYPE);           \
+            for (size_t p = 0; p < n_panels; p++)                                                \
+                blocks_panel(out + p * ROWS, w + p * stride, x, k, TYPE);                        \
     }
 
 MATMUL_BLOCKS(q4_0, AGLM_Q4_0)
@@ -283,7 +277,7 @@ MATMUL_BLOCKS(q8_0, AGLM_Q8_0)
 MATMUL_BLOCKS(iq4_nl, AGLM_IQ4_NL)
 MATMUL_BLOCKS(mxfp4, AGLM_MXFP4)
 
-void aglm_kernels_fill_avx2_blocks(struct aglm_kernels *k)
+void AVX2_NAME(aglm_kernels_fill_blocks)(struct aglm_kernels *k)
 {
     k->matmul[AGLM_Q4_0] = q4_0;
     k->matmul[AGLM_Q4_1] = q4_1;

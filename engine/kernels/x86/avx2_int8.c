@@ -1,12 +1,14 @@
-/* INT8 with AVX2: |activation| as unsigned byte times weight with the activation's sign.
+/* INT8 with AVX2, or AVX-VNNI: |activation| as unsigned byte times weight with the activation's
+ * sign.
  *
  * Weights are -127 … 127 and activations -128 … 127, so a pair of products is at most 2 * 128 * 127
- * = 32512 and fits 16 bits. Bit for bit equal to int8_c.c.
+ * = 32512 and fits 16 bits. With VNNI weights are made unsigned by adding 128, which the sum of the
+ * token's activations takes off again. Bit for bit equal to int8_c.c.
  */
 #include "engine/kernels/pack.h"
+#include "engine/kernels/x86/avx2_step.h"
 #include "engine/kernels/x86/x86.h"
 
-#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
@@ -24,9 +26,26 @@ static inline __m256i spread(const int8_t *q)
     return _mm256_set1_epi32(v);
 }
 
-static inline __m256i add_products(__m256i sum, __m256i w, __m256i magnitude, __m256i v)
+/* Where a token's sums start: at -128 times the sum of its activations where weights are 128 too
+ * high. */
+static inline __m256i start(const struct aglm_acts *x, size_t k, size_t token)
 {
-    __m256i pairs = _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(w, v));
+    int32_t total = 0;
+    for (size_t i = 0; VNNI && i < k / 16; i++)
+        total += x->sum[token * (k / 16) + i];
+    return _mm256_set1_epi32(-128 * total);
+}
+
+static inline __m256i load_weights(const uint8_t *w)
+{
+    return VNNI ? _mm256_xor_si256(load(w), _mm256_set1_epi8((char)0x80)) : load(w);
+}
+
+static inline __m256i add_products(__m256i sum, __m256i w, __m256i v)
+{
+    if (VNNI)
+        return add_dot(sum, w, v);
+    __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(w, v));
     return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
@@ -45,14 +64,14 @@ X86_INLINE void int8_streams(float *out, const uint8_t *w, size_t stride, const 
     __m256i sum[STREAMS][2];
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++)
-        sum[p][0] = sum[p][1] = _mm256_setzero_si256();
+        sum[p][0] = sum[p][1] = start(x, k, 0);
     for (size_t s = 0; s < k / 4; s++) {
-        __m256i v = spread(x->q + s * 4), magnitude = _mm256_abs_epi8(v);
+        __m256i v = spread(x->q + s * 4);
         X86_UNROLL
         for (unsigned p = 0; p < panels; p++)
             for (unsigned h = 0; h < 2; h++)
                 sum[p][h] =
-                    add_products(sum[p][h], load(w + p * stride + s * 64 + h * 32), magnitude, v);
+                    add_products(sum[p][h], load_weights(w + p * stride + s * 64 + h * 32), v);
     }
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++)
@@ -66,14 +85,14 @@ X86_INLINE void int8_tile(float *out, size_t ld_out, const uint8_t *w, const str
     __m256i sum[TILE][2];
     X86_UNROLL
     for (unsigned t = 0; t < tokens; t++)
-        sum[t][0] = sum[t][1] = _mm256_setzero_si256();
+        sum[t][0] = sum[t][1] = start(x, k, t0 + t);
     for (size_t s = 0; s < k / 4; s++) {
-        __m256i w0 = load(w + s * 64), w1 = load(w + s * 64 + 32);
+        __m256i w0 = load_weights(w + s * 64), w1 = load_weights(w + s * 64 + 32);
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++) {
-            __m256i v = spread(q + t * k + s * 4), magnitude = _mm256_abs_epi8(v);
-            sum[t][0] = add_products(sum[t][0], w0, magnitude, v);
-            sum[t][1] = add_products(sum[t][1], w1, magnitude, v);
+            __m256i v = spread(q + t * k + s * 4);
+            sum[t][0] = add_products(sum[t][0], w0, v);
+            sum[t][1] = add_products(sum[t][1], w1, v);
         }
     }
     X86_UNROLL
@@ -94,6 +113,7 @@ static void matmul_int8(X86_MATMUL_ARGS)
     }
 }
 
+#ifndef AGLM_VNNI
 static uint32_t max_magnitude(const float *x, size_t n)
 {
     const __m256i mask = _mm256_set1_epi32(0x7fffffff);
@@ -143,9 +163,12 @@ static float quantize_int8(int8_t *q, int16_t *sum, const float *x, size_t n, fl
     }
     return scale;
 }
+#endif
 
-void aglm_kernels_fill_int8_avx2(struct aglm_kernels *k)
+void AVX2_NAME(aglm_kernels_fill_int8)(struct aglm_kernels *k)
 {
+#ifndef AGLM_VNNI
     k->quantize_int8 = quantize_int8;
+#endif
     k->matmul[AGLM_INT8] = matmul_int8;
 }

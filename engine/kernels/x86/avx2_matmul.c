@@ -3,7 +3,7 @@
  */
 #include "engine/kernels/x86/avx2_matmul.h"
 
-_Static_assert(sizeof(struct avx2_chunk) * STREAMS + sizeof(int16_t) * TILE * WIDE <=
+_Static_assert(sizeof(struct avx2_chunk) * PANELS + sizeof(int16_t) * TILE * WIDE <=
                    AGLM_SCRATCH_MIN,
                "chunks fit in scratch");
 
@@ -19,9 +19,9 @@ void aglm_avx2_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx2_prefill
 {
     const size_t columns = type->wide ? WIDE : CHUNK;
     struct avx2_chunk *chunks = scratch;
-    int16_t *acts = (int16_t *)(void *)(chunks + STREAMS);
-    for (size_t p0 = 0; p0 < n_panels; p0 += STREAMS) {
-        const size_t panels = n_panels - p0 < STREAMS ? n_panels - p0 : STREAMS;
+    int16_t *acts = (int16_t *)(void *)(chunks + PANELS);
+    for (size_t p0 = 0; p0 < n_panels; p0 += PANELS) {
+        const size_t panels = n_panels - p0 < PANELS ? n_panels - p0 : PANELS;
         for (size_t k0 = 0; k0 < k; k0 += columns) {
             const size_t n = k - k0 < columns ? k - k0 : columns;
             for (size_t p = 0; p < panels; p++) {
@@ -43,6 +43,7 @@ void aglm_avx2_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx2_prefill
 /* ---- F32, F16, BF16: weights widened to float, one fused multiply-add a column. ---- */
 
 enum float_kind { KIND_F32, KIND_F16, KIND_BF16 };
+enum { STREAMS = 4 };
 
 static inline __m256 widen(const uint8_t *w, size_t i, const enum float_kind kind)
 {
@@ -127,13 +128,16 @@ static void matmul_bf16(X86_MATMUL_ARGS)
                  KIND_BF16);
 }
 
-void aglm_kernels_fill_avx2(struct aglm_kernels *k)
+void AVX2_NAME(aglm_kernels_fill)(struct aglm_kernels *k)
 {
-    k->isa = "avx2";
+    k->isa = AVX2_ISA;
+    k->pack = aglm_pack_panel_avx2;
     k->matmul[AGLM_F32] = matmul_f32;
     k->matmul[AGLM_F16] = matmul_f16;
     k->matmul[AGLM_BF16] = matmul_bf16;
-    aglm_kernels_fill_avx2_blocks(k);
-    aglm_kernels_fill_avx2_kquants(k);
+    AVX2_NAME(aglm_kernels_fill_blocks)(k);
+    AVX2_NAME(aglm_kernels_fill_kquants)(k);
+#ifndef AGLM_VNNI
     aglm_kernels_fill_avx2_vector(k);
+#endif
 }

@@ -1,27 +1,30 @@
 /* What the AVX2 matrix products share: reading codes of a packed panel, the dot products of a tile
  * of tokens, and the walk over panels, columns and tokens.
  *
- * A panel of sixteen rows is two registers of eight rows. One token (decode) streams four panels:
- * the activations of a block are spread over registers once and meet the block of each panel in
- * turn, codes unpacked on the way. Several tokens (prefill) go through chunks of 256 columns of
- * four panels, unpacked once into scratch that the first cache holds, in tiles of four tokens. Sums
- * that change rarely are kept in memory, so that those of the inner loop have the sixteen
- * registers.
+ * A panel of sixteen rows is two registers of eight rows. One token (decode) reads one panel
+ * after another, codes unpacked on the way. Several tokens (prefill) go through chunks of 256
+ * columns of four panels, unpacked once into scratch that the first cache holds, in tiles of four
+ * tokens. Sums that change rarely are kept in memory, so that those of the inner loop have the
+ * sixteen registers.
  */
 #ifndef AGLM_ENGINE_KERNELS_X86_AVX2_MATMUL_H
 #define AGLM_ENGINE_KERNELS_X86_AVX2_MATMUL_H
 
 #include "engine/kernels/pack.h"
+#include "engine/kernels/x86/avx2_step.h"
 #include "engine/kernels/x86/x86.h"
 
-#include <immintrin.h>
 #include <string.h>
 
-enum { ROWS = AGLM_PANEL_ROWS, STREAMS = 4, TILE = 4, CHUNK = 256, WIDE = CHUNK / 2 };
+enum { ROWS = AGLM_PANEL_ROWS, PANELS = 4, TILE = 4, CHUNK = 256, WIDE = CHUNK / 2 };
 
 /* No instruction, in this place. GCC otherwise computes all products of a step before it adds any,
  * and spills; and makes each address a sum of its own instead of a pointer and a constant. */
+#ifdef AGLM_SIMDE
+#define AVX2_IN_ORDER(v) ((void)(v))
+#else
 #define AVX2_IN_ORDER(v) __asm__ volatile("" : "+x"(v))
+#endif
 #define AVX2_POINTER(p) __asm__ volatile("" : "+r"(p))
 
 static inline __m256i load(const void *p)
@@ -70,6 +73,9 @@ static inline __m256i widen_pairs(__m256i pairs)
 static inline int code_offset(const enum aglm_dtype type)
 {
     switch (type) {
+    case AGLM_Q8_0:
+    case AGLM_IQ4_NL:
+        return VNNI ? 128 : 0;
     case AGLM_Q4_0:
         return 8;
     case AGLM_Q5_0:
@@ -114,7 +120,11 @@ X86_INLINE struct codes read_codes(const uint8_t *values, const uint8_t *high, _
 {
     const __m256i low = _mm256_set1_epi8(15), two = _mm256_set1_epi8(3);
     struct codes r;
-    if (type == AGLM_Q2_K || type == AGLM_Q3_K) {
+    if (type == AGLM_Q8_0) {
+        const __m256i bias = _mm256_set1_epi8((char)0x80);
+        r.lo = _mm256_xor_si256(load(values + c * 64), bias);
+        r.hi = _mm256_xor_si256(load(values + (c + 4) * 64), bias);
+    } else if (type == AGLM_Q2_K || type == AGLM_Q3_K) {
         r.lo = _mm256_and_si256(shifted(load(values), -2 * c), two);
         r.hi = _mm256_and_si256(shifted(load(values + 64), -2 * c), two);
     } else {
@@ -138,17 +148,6 @@ X86_INLINE struct codes read_codes(const uint8_t *values, const uint8_t *high, _
     return r;
 }
 
-/* Bytes of values and of high bits of a block of 32. */
-static inline size_t value_bytes(const enum aglm_dtype type)
-{
-    return type == AGLM_Q2_K || type == AGLM_Q3_K ? 128 : type == AGLM_Q8_0 ? 512 : 256;
-}
-
-static inline size_t high_bytes(const enum aglm_dtype type)
-{
-    return type == AGLM_Q6_K ? 128 : 64;
-}
-
 /* A block's codes as bytes [8 steps][64]. */
 X86_INLINE void unpack_codes(uint8_t *bytes, const uint8_t *values, const uint8_t *high,
                              __m256i table, const enum aglm_dtype type)
@@ -163,33 +162,34 @@ X86_INLINE void unpack_codes(uint8_t *bytes, const uint8_t *values, const uint8_
     }
 }
 
-/* Eight rows' 16-bit pair sums of steps 0 … 3 and 4 … 7 with the spread activations v. Less starts
- * what they are lowered by: sums wrap, but each true one fits. */
+/* Eight rows' sums of steps 0 … 3 and 4 … 7 with the spread activations v, from start on: sums of
+ * 16 bits wrap, but each true one fits. */
 X86_INLINE struct codes dot_codes(const uint8_t *values, const uint8_t *high, __m256i table,
-                                  const __m256i v[8], struct codes less, const enum aglm_dtype type)
+                                  const __m256i v[8], struct codes start,
+                                  const enum aglm_dtype type)
 {
-    struct codes sum = less;
+    struct codes sum = start;
     X86_UNROLL
     for (int c = 0; c < 4; c++) {
-        struct codes w = read_codes(values, high, table, c, type);
-        w.lo = _mm256_maddubs_epi16(w.lo, v[c]);
-        w.hi = _mm256_maddubs_epi16(w.hi, v[c + 4]);
-        if (c == 0 && code_offset(type)) {
-            sum.lo = _mm256_sub_epi16(w.lo, less.lo);
-            sum.hi = _mm256_sub_epi16(w.hi, less.hi);
-        } else {
-            sum.lo = c == 0 ? w.lo : _mm256_add_epi16(sum.lo, w.lo);
-            sum.hi = c == 0 ? w.hi : _mm256_add_epi16(sum.hi, w.hi);
-        }
+        const struct codes w = read_codes(values, high, table, c, type);
+        const bool from_start = c > 0 || code_offset(type);
+        sum.lo = from_start ? add_dot(sum.lo, w.lo, v[c]) : first_dot(w.lo, v[c]);
+        sum.hi = from_start ? add_dot(sum.hi, w.hi, v[c + 4]) : first_dot(w.hi, v[c + 4]);
     }
     return sum;
 }
 
-/* offset * (sums of the first and of the last sixteen activations of a block), in pairs as
- * dot_codes sums them. */
-static inline struct codes offset_pairs(const int8_t *q, const int offset)
+/* -offset * (sums of the first and of the last sixteen activations q of a block, which are sums),
+ * as dot_codes sums them: where it starts. */
+static inline struct codes offset_start(const int8_t *q, const int16_t *sums, const int offset)
 {
+    if (VNNI) {
+        const __m256i both = spread(sums);
+        return (struct codes){_mm256_madd_epi16(both, _mm256_set1_epi32(-offset & 0xffff)),
+                              _mm256_madd_epi16(both, _mm256_set1_epi32(-offset * 0x10000))};
+    }
     __m256i p = _mm256_maddubs_epi16(_mm256_set1_epi8((char)offset), load(q));
+    p = _mm256_sub_epi16(_mm256_setzero_si256(), p);
     p = _mm256_add_epi16(p, _mm256_shuffle_epi32(p, 0x4e));
     p = _mm256_add_epi16(p, _mm256_shuffle_epi32(p, 0xb1));
     return (struct codes){_mm256_permute2x128_si256(p, p, 0x00),
@@ -200,7 +200,7 @@ static inline struct codes offset_pairs(const int8_t *q, const int offset)
 
 /* The scales of a super-block of a K type as 16-bit pairs. */
 struct avx2_scales {
-    int16_t scale[CHUNK / 16][ROWS][2]; /* a run's scale twice */
+    int16_t scale[CHUNK / 16][ROWS][2]; /* a run's: see put_scale */
     int16_t less[CHUNK / 32][ROWS][2];  /* what meets the activations' sums, two at a time */
 };
 
@@ -212,7 +212,7 @@ struct avx2_chunk {
     const int16_t *acts; /* of types with 16-bit values: the tile's activations, [TILE][WIDE] */
 };
 
-/* sum[t]: 16-bit pair sums of `steps` steps of sixteen rows' unsigned bytes with activations of
+/* sum[t]: sums (of add_dot) of `steps` steps of sixteen rows' unsigned bytes with activations of
  * each token, k apart. */
 X86_INLINE void dot_steps(__m256i sum[TILE][2], const uint8_t *bytes, const int8_t *q, size_t k,
                           const unsigned steps, const unsigned tokens)
@@ -224,8 +224,8 @@ X86_INLINE void dot_steps(__m256i sum[TILE][2], const uint8_t *bytes, const int8
         at[t] = q + t * k;
         AVX2_POINTER(at[t]);
         __m256i v = spread(at[t]);
-        sum[t][0] = _mm256_maddubs_epi16(w0, v);
-        sum[t][1] = _mm256_maddubs_epi16(w1, v);
+        sum[t][0] = first_dot(w0, v);
+        sum[t][1] = first_dot(w1, v);
     }
     X86_UNROLL
     for (unsigned s = 1; s < steps; s++) {
@@ -233,9 +233,9 @@ X86_INLINE void dot_steps(__m256i sum[TILE][2], const uint8_t *bytes, const int8
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++) {
             __m256i v = spread(at[t] + s * 4);
-            sum[t][0] = _mm256_add_epi16(sum[t][0], _mm256_maddubs_epi16(w0, v));
+            sum[t][0] = add_dot(sum[t][0], w0, v);
             AVX2_IN_ORDER(sum[t][0]);
-            sum[t][1] = _mm256_add_epi16(sum[t][1], _mm256_maddubs_epi16(w1, v));
+            sum[t][1] = add_dot(sum[t][1], w1, v);
             AVX2_IN_ORDER(sum[t][1]);
         }
     }
@@ -256,6 +256,7 @@ struct avx2_prefill {
     float *out, size_t ld_out, const struct avx2_chunk *c, const struct aglm_acts *x, size_t k, \
         size_t k0, size_t n, size_t t0
 
+#define aglm_avx2_prefill AVX2_NAME(aglm_prefill)
 void aglm_avx2_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx2_prefill *type);
 
 /* A tile's sums so far: [tokens][2]. */
@@ -278,7 +279,7 @@ X86_INLINE void store_tile(float *out, size_t ld_out, __m256 acc[TILE][2], const
         _mm256_storeu_ps(out + t * ld_out + h * 8, acc[t][h]);
 }
 
-void aglm_kernels_fill_avx2_blocks(struct aglm_kernels *k);
-void aglm_kernels_fill_avx2_kquants(struct aglm_kernels *k);
+void AVX2_NAME(aglm_kernels_fill_blocks)(struct aglm_kernels *k);
+void AVX2_NAME(aglm_kernels_fill_kquants)(struct aglm_kernels *k);
 
 #endif

@@ -158,4 +158,5 @@ void aglm_kernels_fill_avx2_vector(struct aglm_kernels *k)
     k->gelu_mul = gelu_mul;
     k->kv_store = aglm_kv_store_avx2;
     k->attend = aglm_attend_avx2;
+    k->softmax = aglm_softmax_avx2;
 }

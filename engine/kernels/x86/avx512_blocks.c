@@ -51,76 +51,81 @@ static inline __m512i sum_start(const int16_t *sums, const enum aglm_dtype type)
     return code_offset(type) ? times_sum(sums, -code_offset(type)) : _mm512_setzero_si512();
 }
 
-X86_INLINE void block_streams(float *out, const uint8_t *w, size_t stride,
-                              const struct aglm_acts *x, size_t k, const enum aglm_dtype type,
-                              const unsigned panels)
+/* out: [16], of one panel. */
+X86_INLINE void block_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
+                            const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
     const __m512i table = code_table(type);
-    __m512 acc[STREAMS];
-    X86_UNROLL
-    for (unsigned p = 0; p < panels; p++)
-        acc[p] = _mm512_setzero_ps();
+    __m512 acc = _mm512_setzero_ps();
     X86_ROLLED
     for (size_t b = 0; b < k / 32; b++) {
-        const __m512i start = sum_start(x->sum + b * 2, type);
-        const __m512i sum_x = times_sum(x->sum + b * 2, 1);
-        const uint8_t *values = w + b * value_bytes(type);
-        const uint8_t *high = w + parts.high + b * high_bytes(type);
-        __m512i sum[STREAMS];
-        X86_UNROLL
-        for (unsigned p = 0; p < panels; p++)
-            sum[p] = start;
+        const uint8_t *record = aglm_panel_record(w, &parts, b);
+        const size_t i = b % parts.n_blocks;
+        const uint8_t *values = record + parts.values + i * parts.block;
+        const uint8_t *high = record + parts.high + i * parts.block;
+        __m512i lo = sum_start(x->sum + b * 2, type), hi = _mm512_setzero_si512();
         X86_UNROLL
         for (int c = 0; c < 4; c++) {
-            const __m512i first = spread(x->q + b * 32 + c * 4);
-            const __m512i second = spread(x->q + b * 32 + 16 + c * 4);
-            X86_UNROLL
-            for (unsigned p = 0; p < panels; p++) {
-                const struct codes v =
-                    read_codes(values + p * stride, high + p * stride, table, c, type);
-                sum[p] = _mm512_dpbusd_epi32(sum[p], v.lo, first);
-                sum[p] = _mm512_dpbusd_epi32(sum[p], v.hi, second);
-            }
+            const struct codes v = read_codes(values, high, table, c, type);
+            lo = _mm512_dpbusd_epi32(lo, v.lo, spread(x->q + b * 32 + c * 4));
+            hi = _mm512_dpbusd_epi32(hi, v.hi, spread(x->q + b * 32 + 16 + c * 4));
         }
-        X86_UNROLL
-        for (unsigned p = 0; p < panels; p++) {
-            const uint8_t *panel = w + p * stride;
-            acc[p] = accumulate(acc[p], sum[p], block_scales(panel + parts.scales, b, type),
-                                x->scale[b]);
-            if (has_min(type))
-                acc[p] = accumulate(acc[p], sum_x, halves(panel + parts.mins + b * ROWS * 2),
-                                    x->scale[b]);
-        }
+        acc = accumulate(acc, _mm512_add_epi32(lo, hi),
+                         block_scales(record + parts.scales, i, type), x->scale[b]);
+        if (has_min(type))
+            acc = accumulate(acc, times_sum(x->sum + b * 2, 1),
+                             halves(record + parts.mins + i * ROWS * 2), x->scale[b]);
     }
-    X86_UNROLL
-    for (unsigned p = 0; p < panels; p++)
-        _mm512_storeu_ps(out + p * ROWS, acc[p]);
+    _mm512_storeu_ps(out, acc);
 }
 
 X86_INLINE void block_unpack(AVX512_UNPACK_ARGS, const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
-    const size_t b0 = k0 / 32;
-    unpack_codes(c->bytes, w + b0 * value_bytes(type), w + parts.high + b0 * high_bytes(type), n,
-                 code_table(type), type);
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
+    const __m512i table = code_table(type);
+    (void)k;
     for (size_t b = 0; b < n / 32; b++) {
-        _mm512_storeu_ps(c->d[b], block_scales(w + parts.scales, b0 + b, type));
+        const uint8_t *record = aglm_panel_record(w, &parts, k0 / 32 + b);
+        const size_t i = (k0 / 32 + b) % parts.n_blocks;
+        unpack_block(c->bytes + b * 512, record + parts.values + i * parts.block,
+                     record + parts.high + i * parts.block, table, 0, type);
+        _mm512_storeu_ps(c->d[b], block_scales(record + parts.scales, i, type));
         if (has_min(type))
-            _mm512_storeu_ps(c->m[b], halves(w + parts.mins + (b0 + b) * ROWS * 2));
+            _mm512_storeu_ps(c->m[b], halves(record + parts.mins + i * ROWS * 2));
+    }
+}
+
+/* Where the sums of a tile's blocks start: minus the offset times the sums of their activations,
+ * once for a tile and not once for each panel. sums: of the first token's columns, ld apart. */
+X86_INLINE void tile_starts(int32_t start[TILE][CHUNK / 32], const int16_t *sums, size_t ld,
+                            size_t n, const enum aglm_dtype type, const unsigned tokens)
+{
+    const __m256i less = _mm256_set1_epi16((short)-code_offset(type));
+    X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++, sums += ld) {
+        size_t b = 0;
+        for (; b + 8 <= n / 32; b += 8)
+            _mm256_storeu_si256(
+                (__m256i *)(void *)(start[t] + b),
+                _mm256_madd_epi16(_mm256_loadu_si256((const void *)(sums + b * 2)), less));
+        for (; b < n / 32; b++)
+            start[t][b] = -code_offset(type) * (sums[b * 2] + sums[b * 2 + 1]);
     }
 }
 
 /* Block b of the chunk, block `at` of each token's activations, `blocks` apart. */
 X86_INLINE void add_block(__m512 acc[PAIR][TILE], const struct avx512_chunk *c, size_t b,
                           const struct aglm_acts *x, size_t at, size_t blocks,
-                          const enum aglm_dtype type, const unsigned panels, const unsigned tokens)
+                          int32_t start[TILE][CHUNK / 32], const enum aglm_dtype type,
+                          const unsigned panels, const unsigned tokens)
 {
     __m512i sum[PAIR][TILE];
     X86_UNROLL
     for (unsigned t = 0; t < tokens; t++)
-        sum[0][t] = sum[1][t] = sum_start(x->sum + (at + t * blocks) * 2, type);
-    dot_steps(sum, c, b * 512, x->q + at * 32, blocks * 32, 8, panels, tokens);
+        sum[0][t] = sum[1][t] =
+            code_offset(type) ? _mm512_set1_epi32(start[t][b]) : _mm512_setzero_si512();
+    dot_steps(sum, c, b * 512, x->q + at * 32, blocks * 32, 8, 0, panels, tokens);
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++) {
         const __m512 d = _mm512_loadu_ps(c[p].d[b]);
@@ -144,6 +149,9 @@ X86_INLINE void block_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const u
                            const unsigned tokens)
 {
     __m512 acc[PAIR][TILE];
+    int32_t start[TILE][CHUNK / 32];
+    if (code_offset(type))
+        tile_starts(start, x->sum + (t0 * k + k0) / 16, k / 16, n, type, tokens);
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++)
         X86_UNROLL
@@ -151,7 +159,7 @@ X86_INLINE void block_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const u
         acc[p][t] = k0 ? _mm512_loadu_ps(out + (t0 + t) * ld_out + p * ROWS) : _mm512_setzero_ps();
     X86_ROLLED
     for (size_t b = 0; b < n / 32; b++)
-        add_block(acc, c, b, x, (t0 * k + k0) / 32 + b, k / 32, type, panels, tokens);
+        add_block(acc, c, b, x, (t0 * k + k0) / 32 + b, k / 32, start, type, panels, tokens);
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++)
         X86_UNROLL
@@ -164,13 +172,14 @@ X86_INLINE void matmul_blocks(X86_MATMUL_ARGS, const struct avx512_prefill *pref
 {
     const size_t stride = aglm_panel_bytes(type, k);
     if (n_tokens == 1)
-        X86_STREAMS(block_streams, out, w, stride, x, k, type)
+        for (size_t p = 0; p < n_panels; p++)
+            block_panel(out + p * ROWS, w + p * stride, x, k, type);
     else
         aglm_avx512_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, prefill);
 }
 
 #define MATMUL_BLOCKS(NAME, TYPE)                                                                \
-    AVX512_PREFILL(NAME, TYPE, block_unpack, block_tile)                                         \
+    AVX512_PREFILL(NAME, TYPE, CHUNK, block_unpack, block_tile)                                  \
     static void NAME(X86_MATMUL_ARGS)                                                            \
     {                                                                                            \
         matmul_blocks(out, ld_out, w, x, k, n_panels, n_tokens, scratch, &NAME##_prefill, TYPE); \

@@ -1,10 +1,12 @@
 /* Matrix products with AVX-512 and VNNI for weights in super-blocks of 256: Q2_K Q3_K Q4_K Q5_K
  * Q6_K. Bit for bit equal to matmul_kquants_c.c.
  *
- * Sums of runs of 16 (Q5_K: blocks of 32), each times its small scale, add up to a 32-bit total of
- * the super-block; where the sums fit in 16 bits, vpdpwssd multiplies and adds at once. What the
- * codes are too high by, and the mins, come off as pairs of 16-bit factors times the pairs of the
- * activations' sums of neighbouring runs: one vpdpwssd a block of 32.
+ * Sums of runs of 16 (Q4_K and Q5_K: blocks of 32), each times its small scale, add up to a 32-bit
+ * total of the super-block; where the sums fit in 16 bits, vpdpwssd multiplies and adds at once.
+ * Mins are pairs of 16-bit factors times pairs of the activations' sums: one vpdpwssd for two runs,
+ * or two blocks. One token: what codes are too high by comes off in the same way. Several tokens:
+ * there the weights are the signed side of vpdpbusd and the activations the unsigned one, lifted by
+ * 128, so that what is to come off does not depend on the token.
  */
 #include "engine/kernels/x86/avx512_matmul.h"
 
@@ -13,16 +15,23 @@ static inline bool has_min(const enum aglm_dtype type)
     return type == AGLM_Q2_K || type == AGLM_Q4_K || type == AGLM_Q5_K;
 }
 
-/* Do the sums of 16 unsigned codes with activations fit in 16 bits? 16 * 15 * 127 = 30480. */
+/* Do the sums of a run fit in 16 bits? Codes: 16 * 7 * 127 = 14224; lifted: 16 * 4 * 255 = 16320.
+ */
 static inline bool is_narrow(const enum aglm_dtype type)
 {
-    return type == AGLM_Q2_K || type == AGLM_Q3_K || type == AGLM_Q4_K;
+    return type == AGLM_Q2_K || type == AGLM_Q3_K;
+}
+
+/* Q4_K and Q5_K have one scale and one min for a block, the others for each run of 16. */
+static inline bool by_block(const enum aglm_dtype type)
+{
+    return type == AGLM_Q4_K || type == AGLM_Q5_K;
 }
 
 /* Steps of four columns that are summed before they are scaled. */
 static inline unsigned run_steps(const enum aglm_dtype type)
 {
-    return type == AGLM_Q5_K ? 8 : 4;
+    return by_block(type) ? 8 : 4;
 }
 
 /* Scales of a block's two runs, one a lane (above 16 bits: 0 for narrow types, else the sign), and
@@ -54,26 +63,25 @@ static inline void six_bits(__m512i six[2], const uint8_t *scales, unsigned b)
         _mm512_ternarylogic_epi32(_mm512_srli_epi32(v, 4), _mm512_srli_epi32(up, 2), high, 0xf8);
 }
 
-/* Of block b of super-block sb. */
-X86_INLINE struct scales read_scales(const uint8_t *scales, size_t sb, unsigned b,
-                                     const enum aglm_dtype type)
+/* Of block b of a super-block. */
+X86_INLINE struct scales read_scales(const uint8_t *scales, unsigned b, const enum aglm_dtype type)
 {
     struct scales r;
     if (type == AGLM_Q2_K) {
         const __m512i low = _mm512_set1_epi32(15);
-        const __m512i first = bytes_at(scales + (sb * 16 + b * 2) * ROWS);
-        const __m512i second = bytes_at(scales + (sb * 16 + b * 2 + 1) * ROWS);
+        const __m512i first = bytes_at(scales + b * 2 * ROWS);
+        const __m512i second = bytes_at(scales + (b * 2 + 1) * ROWS);
         r.run[0] = _mm512_and_si512(first, low);
         r.run[1] = _mm512_and_si512(second, low);
         r.less = pair_of(_mm512_srli_epi32(first, 4), _mm512_srli_epi32(second, 4));
     } else if (type == AGLM_Q6_K) {
-        const uint8_t *at = scales + (sb * 16 + b * 2) * ROWS;
+        const uint8_t *at = scales + b * 2 * ROWS;
         r.run[0] = _mm512_cvtepi8_epi32(load_quarter(at));
         r.run[1] = _mm512_cvtepi8_epi32(load_quarter(at + ROWS));
         r.less = pair_of(_mm512_and_si512(r.run[0], _mm512_set1_epi32(0xffff)), r.run[1]);
     } else {
         __m512i six[2];
-        six_bits(six, scales + sb * 192, b);
+        six_bits(six, scales, b);
         if (type == AGLM_Q3_K) {
             /* In 16-bit lanes: the upper half stays 0. */
             r.run[0] = _mm512_sub_epi16(six[0], _mm512_set1_epi32(32));
@@ -133,68 +141,86 @@ X86_INLINE void add_block(__m512i *total, __m512i *less, const uint8_t *values, 
     *less = _mm512_dpwssd_epi32(*less, s->less, sums);
 }
 
-X86_INLINE void k_streams(float *out, const uint8_t *w, size_t stride, const struct aglm_acts *x,
-                          size_t k, const enum aglm_dtype type, const unsigned panels)
+/* out: [16], of one panel. */
+X86_INLINE void k_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
+                        const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
-    __m512 acc[STREAMS];
-    X86_UNROLL
-    for (unsigned p = 0; p < panels; p++)
-        acc[p] = _mm512_setzero_ps();
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
+    __m512 acc = _mm512_setzero_ps();
     for (size_t sb = 0; sb < k / 256; sb++) {
-        __m512i total[STREAMS], less[STREAMS];
-        X86_UNROLL
-        for (unsigned p = 0; p < panels; p++)
-            total[p] = less[p] = _mm512_setzero_si512();
+        const uint8_t *record = w + sb * parts.record;
+        __m512i total = _mm512_setzero_si512(), less = _mm512_setzero_si512();
         X86_ROLLED
         for (unsigned i = 0; i < 8; i++) {
             const size_t b = sb * 8 + i;
-            const __m512i sums = spread(x->sum + b * 2);
+            const struct scales s = read_scales(record + parts.scales, i, type);
             __m512i v[8];
             X86_UNROLL
-            for (unsigned s = 0; s < 8; s++)
-                v[s] = spread(x->q + b * 32 + s * 4);
-            X86_UNROLL
-            for (unsigned p = 0; p < panels; p++) {
-                const uint8_t *panel = w + p * stride;
-                const struct scales s = read_scales(panel + parts.scales, sb, i, type);
-                add_block(&total[p], &less[p], panel + b * value_bytes(type),
-                          panel + parts.high + b * high_bytes(type), &s, v, sums, type);
-            }
+            for (unsigned step = 0; step < 8; step++)
+                v[step] = spread(x->q + b * 32 + step * 4);
+            add_block(&total, &less, record + parts.values + i * parts.block,
+                      record + parts.high + i * parts.block, &s, v, spread(x->sum + b * 2), type);
         }
-        X86_UNROLL
-        for (unsigned p = 0; p < panels; p++) {
-            const uint8_t *panel = w + p * stride + sb * ROWS * 2;
-            const __m512 d = halves(panel + parts.supers);
-            const __m512 m = has_min(type) ? halves(panel + parts.mins) : d;
-            acc[p] = close_super(acc[p], total[p], less[p], d, m, x->scale[sb * 8], type);
-        }
+        const __m512 d = halves(record + parts.supers);
+        const __m512 m = has_min(type) ? halves(record + parts.mins) : d;
+        acc = close_super(acc, total, less, d, m, x->scale[sb * 8], type);
     }
-    X86_UNROLL
-    for (unsigned p = 0; p < panels; p++)
-        _mm512_storeu_ps(out + p * ROWS, acc[p]);
+    _mm512_storeu_ps(out, acc);
+}
+
+/* ---- several tokens. A chunk is one super-block. ---- */
+
+static inline unsigned lift_of(const enum aglm_dtype type)
+{
+    return has_min(type) ? 0 : 128;
+}
+
+/* -128 * sum over runs of scale * sum of weights: what the lift adds, taken off. */
+X86_INLINE __m512i lift_start(const struct avx512_chunk *c, const enum aglm_dtype type)
+{
+    const __m512i ones = _mm512_set1_epi8(1);
+    __m512i total = _mm512_setzero_si512();
+    for (unsigned run = 0; run < 16; run++) {
+        __m512i sum = _mm512_setzero_si512();
+        X86_UNROLL
+        for (unsigned s = 0; s < 4; s++)
+            sum = _mm512_dpbusd_epi32(sum, ones, load(c->bytes + (run * 4 + s) * 64));
+        total = scale_sum(total, sum, load(c->scale[run]), type);
+    }
+    return _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(total, 7));
 }
 
 X86_INLINE void k_unpack(AVX512_UNPACK_ARGS, const enum aglm_dtype type)
 {
-    const struct aglm_panel_parts parts = aglm_panel_parts(type, k);
-    const size_t b0 = k0 / 32, sb = k0 / 256;
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
+    const uint8_t *record = aglm_panel_record(w, &parts, k0 / 32);
     const unsigned runs = 8 / run_steps(type);
-    unpack_codes(c->bytes, w + b0 * value_bytes(type), w + parts.high + b0 * high_bytes(type), n,
-                 _mm512_setzero_si512(), type);
+    const __m512i zero = _mm512_setzero_si512();
+    (void)k, (void)n;
     for (unsigned b = 0; b < 8; b++) {
-        const struct scales s = read_scales(w + parts.scales, sb, b, type);
+        const struct scales s = read_scales(record + parts.scales, b, type);
+        unpack_block(c->bytes + b * 512, record + parts.values + b * parts.block,
+                     record + parts.high + b * parts.block, zero, code_offset(type), type);
         X86_UNROLL
         for (unsigned r = 0; r < runs; r++)
             _mm512_storeu_si512(c->scale[b * runs + r], s.run[r]);
-        _mm512_storeu_si512(c->less[b], s.less);
+        /* By blocks: the mins of a block lie in both halves; those of two make a pair. */
+        if (!by_block(type))
+            _mm512_storeu_si512(c->less[b], s.less);
+        else if (b % 2 == 0)
+            _mm512_storeu_si512(c->less[b / 2], s.less);
+        else
+            _mm512_storeu_si512(c->less[b / 2],
+                                _mm512_mask_blend_epi16(0xaaaaaaaa, load(c->less[b / 2]), s.less));
     }
-    _mm512_storeu_ps(c->d[0], halves(w + parts.supers + sb * ROWS * 2));
+    _mm512_storeu_ps(c->d[0], halves(record + parts.supers));
     if (has_min(type))
-        _mm512_storeu_ps(c->m[0], halves(w + parts.mins + sb * ROWS * 2));
+        _mm512_storeu_ps(c->m[0], halves(record + parts.mins));
+    else
+        _mm512_storeu_si512(c->start, lift_start(c, type));
 }
 
-/* total = sum over runs of scale * dot product; q: of the first token, k apart. */
+/* total += sum over runs of scale * dot product; q: of the first token, k apart. */
 X86_INLINE void k_totals(__m512i total[PAIR][TILE], const struct avx512_chunk *c, const int8_t *q,
                          size_t k, const enum aglm_dtype type, const unsigned panels,
                          const unsigned tokens)
@@ -206,7 +232,8 @@ X86_INLINE void k_totals(__m512i total[PAIR][TILE], const struct avx512_chunk *c
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++)
             sum[0][t] = sum[1][t] = _mm512_setzero_si512();
-        dot_steps(sum, c, run * steps * 64, q + run * steps * 4, k, steps, panels, tokens);
+        dot_steps(sum, c, run * steps * 64, q + run * steps * 4, k, steps, lift_of(type), panels,
+                  tokens);
         X86_UNROLL
         for (unsigned p = 0; p < panels; p++) {
             const __m512i s = load(c[p].scale[run]);
@@ -217,19 +244,40 @@ X86_INLINE void k_totals(__m512i total[PAIR][TILE], const struct avx512_chunk *c
     }
 }
 
-/* less = sum over blocks of its factors times the activations' sums, ld apart. */
-X86_INLINE void k_less(__m512i less[PAIR][TILE], const struct avx512_chunk *c, const int16_t *sums,
-                       size_t ld, const unsigned panels, const unsigned tokens)
+/* The activations' sums as mins meet them: those of 16 as they are, or of 32. room: [8]. */
+X86_INLINE const int16_t *sums_of(int16_t room[8], const int16_t *sums, const enum aglm_dtype type)
 {
+    if (!by_block(type))
+        return sums;
+    const __m256i v =
+        _mm256_madd_epi16(_mm256_loadu_si256((const void *)sums), _mm256_set1_epi16(1));
+    _mm_storeu_si128((void *)room,
+                     _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
+    return room;
+}
+
+/* less = sum over pairs of mins times pairs of the activations' sums, ld apart. */
+X86_INLINE void k_less(__m512i less[PAIR][TILE], const struct avx512_chunk *c, const int16_t *sums,
+                       size_t ld, const enum aglm_dtype type, const unsigned panels,
+                       const unsigned tokens)
+{
+    const unsigned n = by_block(type) ? 4 : 8;
+    int16_t room[TILE][8];
+    const int16_t *at[TILE];
+    X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++) {
+        at[t] = sums_of(room[t], sums + t * ld, type);
+        less[0][t] = less[1][t] = _mm512_setzero_si512();
+    }
     X86_ROLLED
-    for (unsigned b = 0; b < 8; b++) {
+    for (unsigned b = 0; b < n; b++) {
         __m512i factors[PAIR];
         X86_UNROLL
         for (unsigned p = 0; p < panels; p++)
             factors[p] = load(c[p].less[b]);
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++) {
-            const __m512i v = spread(sums + t * ld + b * 2);
+            const __m512i v = spread(at[t] + b * 2);
             X86_UNROLL
             for (unsigned p = 0; p < panels; p++)
                 less[p][t] = _mm512_dpwssd_epi32(less[p][t], factors[p], v);
@@ -244,12 +292,13 @@ X86_INLINE void k_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const unsig
     __m512i total[PAIR][TILE], less[PAIR][TILE];
     (void)n;
     X86_UNROLL
-    for (unsigned t = 0; t < tokens; t++) {
-        total[0][t] = total[1][t] = _mm512_setzero_si512();
-        less[0][t] = less[1][t] = _mm512_setzero_si512();
-    }
+    for (unsigned p = 0; p < panels; p++)
+        X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++)
+        total[p][t] = has_min(type) ? _mm512_setzero_si512() : load(c[p].start);
     k_totals(total, c, x->q + t0 * k + k0, k, type, panels, tokens);
-    k_less(less, c, x->sum + (t0 * k + k0) / 16, k / 16, panels, tokens);
+    if (has_min(type))
+        k_less(less, c, x->sum + (t0 * k + k0) / 16, k / 16, type, panels, tokens);
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++) {
         const __m512 d = _mm512_loadu_ps(c[p].d[0]);
@@ -257,9 +306,13 @@ X86_INLINE void k_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const unsig
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++) {
             float *o = out + (t0 + t) * ld_out + p * ROWS;
-            const __m512 acc = k0 ? _mm512_loadu_ps(o) : _mm512_setzero_ps();
-            _mm512_storeu_ps(o, close_super(acc, total[p][t], less[p][t], d, m,
-                                            x->scale[((t0 + t) * k + k0) / 32], type));
+            const float scale_x = x->scale[((t0 + t) * k + k0) / 32];
+            __m512 acc = k0 ? _mm512_loadu_ps(o) : _mm512_setzero_ps();
+            acc = accumulate(acc, total[p][t], d, scale_x);
+            if (has_min(type))
+                acc = _mm512_fnmadd_ps(_mm512_mul_ps(m, _mm512_set1_ps(scale_x)),
+                                       _mm512_cvtepi32_ps(less[p][t]), acc);
+            _mm512_storeu_ps(o, acc);
         }
     }
 }
@@ -269,13 +322,14 @@ X86_INLINE void matmul_k(X86_MATMUL_ARGS, const struct avx512_prefill *prefill,
 {
     const size_t stride = aglm_panel_bytes(type, k);
     if (n_tokens == 1)
-        X86_STREAMS(k_streams, out, w, stride, x, k, type)
+        for (size_t p = 0; p < n_panels; p++)
+            k_panel(out + p * ROWS, w + p * stride, x, k, type);
     else
         aglm_avx512_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, prefill);
 }
 
 #define MATMUL_K(NAME, TYPE)                                                                \
-    AVX512_PREFILL(NAME, TYPE, k_unpack, k_tile)                                            \
+    AVX512_PREFILL(NAME, TYPE, SUPER, k_unpack, k_tile)                                     \
     static void NAME(X86_MATMUL_ARGS)                                                       \
     {                                                                                       \
         matmul_k(out, ld_out, w, x, k, n_panels, n_tokens, scratch, &NAME##_prefill, TYPE); \

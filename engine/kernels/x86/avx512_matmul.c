@@ -15,8 +15,8 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
         const size_t panels = n_panels - p < PAIR ? n_panels - p : PAIR;
         const avx512_tile_fn *tile = type->tile[panels - 1];
         float *o = out + p * ROWS;
-        for (size_t k0 = 0; k0 < k; k0 += CHUNK) {
-            const size_t n = k - k0 < CHUNK ? k - k0 : CHUNK;
+        for (size_t k0 = 0; k0 < k; k0 += type->columns) {
+            const size_t n = k - k0 < type->columns ? k - k0 : type->columns;
             size_t t = 0;
             for (size_t i = 0; i < panels; i++)
                 type->unpack(&chunk[i], w + (p + i) * stride, k, k0, n);
@@ -33,7 +33,7 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
 /* ---- F32, F16, BF16: weights widened to float, one fused multiply-add a column ---- */
 
 enum float_kind { KIND_F32, KIND_F16, KIND_BF16 };
-enum { FLOAT_TILE = 12 };
+enum { STREAMS = 4, FLOAT_TILE = 12 };
 
 static inline __m512 widen(const uint8_t *w, size_t i, const enum float_kind kind)
 {
@@ -93,6 +93,8 @@ X86_INLINE void matmul_float(X86_MATMUL_ARGS, size_t stride, const enum float_ki
         size_t t = 0;
         for (; t + FLOAT_TILE <= n_tokens; t += FLOAT_TILE)
             float_tile(out, ld_out, w, x, k, kind, t, FLOAT_TILE);
+        for (; t + 4 <= n_tokens; t += 4) /* one alone waits for each of its additions */
+            float_tile(out, ld_out, w, x, k, kind, t, 4);
         for (; t < n_tokens; t++)
             float_tile(out, ld_out, w, x, k, kind, t, 1);
     }

@@ -4,9 +4,10 @@
  * One register holds one step of a panel: sixteen rows by four columns. vpdpbusd multiplies
  * unsigned by signed bytes and adds four products to a 32-bit lane, exactly; codes are unsigned,
  * and what they are too high by (code_offset) is taken off by way of the sums of the activations.
- * One token (decode) streams four panels, unpacked on the way. Several (prefill) go through chunks
- * of 256 columns of two panels, unpacked to a byte a code into what the first cache holds, in tiles
- * of six tokens: twelve sums, which share the loads of weights and of activations.
+ * One token (decode) reads one panel after another, unpacked on the way. Several (prefill) go
+ * through chunks of 512 columns (K types: 256) of two panels, unpacked to a byte a code into what
+ * the first cache holds, in tiles of six tokens: twelve sums, which share the loads of weights and
+ * of activations.
  */
 #ifndef AGLM_ENGINE_KERNELS_X86_AVX512_MATMUL_H
 #define AGLM_ENGINE_KERNELS_X86_AVX512_MATMUL_H
@@ -16,7 +17,7 @@
 
 #include <string.h>
 
-enum { ROWS = AGLM_PANEL_ROWS, STREAMS = 4, PAIR = 2, TILE = 6, CHUNK = 256 };
+enum { ROWS = AGLM_PANEL_ROWS, PAIR = 2, TILE = 6, CHUNK = 512, SUPER = 256 };
 
 static inline __m512i load(const void *p)
 {
@@ -70,17 +71,6 @@ static inline int code_offset(const enum aglm_dtype type)
     default:
         return 0;
     }
-}
-
-/* Bytes of values and of high bits of a block of 32. */
-static inline size_t value_bytes(const enum aglm_dtype type)
-{
-    return type == AGLM_Q2_K || type == AGLM_Q3_K ? 128 : type == AGLM_Q8_0 ? 512 : 256;
-}
-
-static inline size_t high_bytes(const enum aglm_dtype type)
-{
-    return type == AGLM_Q6_K ? 128 : 64;
 }
 
 /* Codes of steps c and c + 4 of a block. */
@@ -139,11 +129,12 @@ X86_INLINE struct codes read_codes(const uint8_t *values, const uint8_t *high, _
 
 /* ---- prefill ---- */
 
-/* Up to 256 columns of a panel, unpacked. */
+/* Some columns of a panel, unpacked. */
 struct avx512_chunk {
     _Alignas(64) uint8_t bytes[CHUNK * ROWS]; /* [CHUNK / 4][64] */
-    int32_t scale[CHUNK / 16][ROWS];          /* K types: a run's */
-    int16_t less[CHUNK / 32][ROWS][2];        /* K types: what meets the activations' sums */
+    int32_t scale[SUPER / 16][ROWS];          /* K types: a run's */
+    int16_t less[SUPER / 32][ROWS][2];        /* K types: mins, which meet the activations' sums */
+    int32_t start[ROWS];                      /* K types without mins: -128 * sum of the weights */
     float d[CHUNK / 32][ROWS], m[CHUNK / 32][ROWS];
 };
 
@@ -158,6 +149,7 @@ typedef void (*avx512_tile_fn)(AVX512_TILE_ARGS);
  * the product of one or two chunks (of neighbouring panels) to out for tokens t0 …; the first
  * columns start from 0. */
 struct avx512_prefill {
+    size_t columns; /* of a chunk: CHUNK, of K types SUPER */
     void (*unpack)(AVX512_UNPACK_ARGS);
     avx512_tile_fn tile[PAIR][3]; /* [panels - 1]: six tokens, two, one */
 };
@@ -170,7 +162,7 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
     {                                                              \
         FN(out, ld_out, c, x, k, k0, n, t0, TYPE, PANELS, TOKENS); \
     }
-#define AVX512_PREFILL(NAME, TYPE, UNPACK, FN)            \
+#define AVX512_PREFILL(NAME, TYPE, COLUMNS, UNPACK, FN)   \
     static void NAME##_unpack(AVX512_UNPACK_ARGS)         \
     {                                                     \
         UNPACK(c, w, k, k0, n, TYPE);                     \
@@ -182,29 +174,31 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
     AVX512_TILE(FN, NAME##_2x2, TYPE, PAIR, 2)            \
     AVX512_TILE(FN, NAME##_2x1, TYPE, PAIR, 1)            \
     static const struct avx512_prefill NAME##_prefill = { \
+        COLUMNS,                                          \
         NAME##_unpack,                                    \
         {{NAME##_1x6, NAME##_1x2, NAME##_1x1}, {NAME##_2x6, NAME##_2x2, NAME##_2x1}}};
 
-/* Codes of n columns as bytes [n / 4][64]; values, high: from the first of them on. */
-X86_INLINE void unpack_codes(uint8_t *bytes, const uint8_t *values, const uint8_t *high, size_t n,
-                             __m512i table, const enum aglm_dtype type)
+/* Codes of a block, less `lower`, as bytes [8][64]. */
+X86_INLINE void unpack_block(uint8_t *bytes, const uint8_t *values, const uint8_t *high,
+                             __m512i table, const int lower, const enum aglm_dtype type)
 {
-    for (size_t b = 0; b < n / 32; b++, values += value_bytes(type), high += high_bytes(type)) {
-        X86_UNROLL
-        for (int c = 0; c < 4; c++) {
-            const struct codes v = read_codes(values, high, table, c, type);
-            _mm512_storeu_si512(bytes + b * 512 + c * 64, v.lo);
-            _mm512_storeu_si512(bytes + b * 512 + c * 64 + 256, v.hi);
-        }
+    const __m512i less = _mm512_set1_epi8((char)lower);
+    X86_UNROLL
+    for (int c = 0; c < 4; c++) {
+        const struct codes v = read_codes(values, high, table, c, type);
+        _mm512_storeu_si512(bytes + c * 64, _mm512_sub_epi8(v.lo, less));
+        _mm512_storeu_si512(bytes + c * 64 + 256, _mm512_sub_epi8(v.hi, less));
     }
 }
 
 /* Adds to sum[panel][token] the dot products of `steps` steps of bytes, from byte `at` of each
- * chunk, with the activations q of each token, k apart. */
+ * chunk, with the activations q of each token, k apart. Bytes are unsigned; or, with a lift of 128,
+ * signed, and the activations are made unsigned by adding it. */
 X86_INLINE void dot_steps(__m512i sum[PAIR][TILE], const struct avx512_chunk *c, size_t at,
-                          const int8_t *q, size_t k, const unsigned steps, const unsigned panels,
-                          const unsigned tokens)
+                          const int8_t *q, size_t k, const unsigned steps, const unsigned lift,
+                          const unsigned panels, const unsigned tokens)
 {
+    const __m512i top = _mm512_set1_epi8((char)lift);
     X86_UNROLL
     for (unsigned s = 0; s < steps; s++) {
         __m512i w[PAIR];
@@ -216,7 +210,8 @@ X86_INLINE void dot_steps(__m512i sum[PAIR][TILE], const struct avx512_chunk *c,
             const __m512i v = spread(q + t * k + s * 4);
             X86_UNROLL
             for (unsigned p = 0; p < panels; p++)
-                sum[p][t] = _mm512_dpbusd_epi32(sum[p][t], w[p], v);
+                sum[p][t] = lift ? _mm512_dpbusd_epi32(sum[p][t], _mm512_xor_si512(v, top), w[p])
+                                 : _mm512_dpbusd_epi32(sum[p][t], w[p], v);
         }
     }
 }

@@ -57,5 +57,7 @@
 
 /* The other half of the AVX2 table, from avx2_vector.c; AVX-512 keeps it. */
 void aglm_kernels_fill_avx2_vector(struct aglm_kernels *k);
+void aglm_pack_panel_avx2(enum aglm_dtype type, uint8_t *dst,
+                          const void *const rows[AGLM_PANEL_ROWS], size_t k);
 
 #endif

@@ -100,6 +100,7 @@ int aglm_session_open(struct aglm_session **out, struct aglm_model *model,
     session->model = model;
     session->n_ctx = options->n_ctx;
     fake_engine.n_ctx = options->n_ctx;
+    fake_engine.unfused |= options->unfused;
     fake_engine.bad_call |= options->n_ubatch > options->n_batch || options->n_ubatch < 1;
     fake_engine.sessions_opened++;
     fake_engine.sessions_open++;
@@ -130,6 +131,13 @@ static int append(struct aglm_session *session, const int32_t *tokens, size_t n,
         fake_engine.bad_call |= tokens[i] < 0 || tokens[i] >= FAKE_VOCAB;
     }
     fake_engine.bad_call |= session->length + n > session->n_ctx;
+    if (fake_engine.profile != NULL) {
+        struct aglm_op_count *c = &fake_engine.profile->op[AGLM_OP_QKV];
+        c->calls++;
+        c->ns += 1000;
+        c->wait_ns += 100;
+        c->weight_bytes += 500;
+    }
     session->length += n;
     return 0;
 }
@@ -158,6 +166,13 @@ int aglm_session_observe(struct aglm_session *session,
                          void (*fn)(void *ctx, size_t site, const float *x, size_t n), void *ctx,
                          struct aglm_err *err)
 {
+    return 0;
+}
+
+int aglm_session_profile(struct aglm_session *session, struct aglm_op_profile *into,
+                         struct aglm_err *err)
+{
+    fake_engine.profile = into;
     return 0;
 }
 

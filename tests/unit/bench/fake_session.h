@@ -24,7 +24,9 @@ struct fake_engine {
     uint32_t n_ctx_train;                   /* 0: FAKE_CTX_TRAIN */
     const struct aglm_tokenizer *tokenizer; /* of all models; NULL: they have none */
     const struct aglm_gguf *file;
-    size_t n_ctx;  /* of the session opened last */
+    size_t n_ctx;                    /* of the session opened last */
+    uint32_t unfused;                /* of all sessions opened */
+    struct aglm_op_profile *profile; /* where it is watched now */
     bool bad_call; /* a token outside the vocabulary or a context overrun was asked for */
 };
 

@@ -35,6 +35,9 @@ void aglm_samples_record(struct aglm_record *record)
     record->model_n_params = 2500000;
     record->bytes_per_token = 1000000;
     record->load_ns = 18446744073709551615u;
+    SET(load, "mmap");
+    record->pack_ns = 0;
+    record->packed_bytes = NAN;
     SET(backend, "cpu");
     SET(isa, "avx2");
     SET(cpu_mask, "0x0");
@@ -42,6 +45,7 @@ void aglm_samples_record(struct aglm_record *record)
     SET(requantize, "none");
     SET(type_k, "f16");
     SET(type_v, "q8_0");
+    SET(fuse, "all-norm");
     record->n_threads = 2;
     record->n_batch = 2048;
     record->n_ubatch = 512;
@@ -58,6 +62,28 @@ void aglm_samples_record(struct aglm_record *record)
     record->roof_read = (struct aglm_roof_range){125e6, 100e6, 62.5e6};
     record->roof_int8 = (struct aglm_roof_range){1280e9, 1270.5e9, NAN};
     SET(roof_when, "start, 2 rounds, end");
+}
+
+void aglm_samples_operators(struct aglm_record *record)
+{
+    const struct aglm_operator prefill = {.phase = "prefill",
+                                          .name = "qkv",
+                                          .calls = 4,
+                                          .ns = 250000,
+                                          .wait_ns = 150000,
+                                          .weight_bytes = 1000,
+                                          .act_bytes = 64,
+                                          .int8_ops = 128e6,
+                                          .float_ops = 0.5};
+    struct aglm_operator decode = prefill;
+    snprintf(decode.phase, sizeof(decode.phase), "decode");
+    decode.weight_bytes = 20000;
+    decode.kv_bytes = 5000;
+    record->operators = calloc(2, sizeof(*record->operators));
+    ck_assert_ptr_nonnull(record->operators);
+    record->operators[0] = prefill;
+    record->operators[1] = decode;
+    record->n_operators = 2;
 }
 
 void aglm_samples_add(struct aglm_record *record, uint64_t prefill_ns, uint64_t first_token_ns,

@@ -12,4 +12,7 @@ void aglm_samples_record(struct aglm_record *record);
 void aglm_samples_add(struct aglm_record *record, uint64_t prefill_ns, uint64_t first_token_ns,
                       uint64_t token_ns, size_t n_token_ns);
 
+/* One operator in both phases. */
+void aglm_samples_operators(struct aglm_record *record);
+
 #endif

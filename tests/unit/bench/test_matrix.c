@@ -47,9 +47,9 @@ START_TEST(every_combination_once)
 {
     struct aglm_options o =
         options("-m a,b -q none,q8_0 -t 1,2 -b 32,64 -ub 8 -C 0x1,0x2 --cpu-strict 0,1 "
-                "-d 0,5 -p 3,4 -n 0,7 -pg 2,2");
+                "-d 0,5 -p 3 -n 0,7 -pg 2,2 --fuse all,none");
     struct aglm_plan plan;
-    ck_assert_uint_eq(aglm_plan_count(&o), 2 * 2 * 2 * 2 * 2 * 2 * 2 * (2 + 1 + 1));
+    ck_assert_uint_eq(aglm_plan_count(&o), 2 * 2 * 2 * 2 * 2 * 2 * 2 * 2 * (1 + 1 + 1));
     ck_assert_int_eq(aglm_plan_create(&plan, &o, NULL), 0);
     ck_assert_uint_eq(plan.n_tests, aglm_plan_count(&o));
     for (size_t i = 0; i < plan.n_tests; i++) {
@@ -62,7 +62,7 @@ START_TEST(every_combination_once)
                       a->n_threads != b->n_threads || a->n_batch != b->n_batch ||
                       a->n_ubatch != b->n_ubatch || a->n_depth != b->n_depth ||
                       a->n_prompt != b->n_prompt || a->n_gen != b->n_gen ||
-                      a->cpu_strict != b->cpu_strict);
+                      a->cpu_strict != b->cpu_strict || strcmp(a->fuse, b->fuse) != 0);
         }
     }
     aglm_plan_finish(&plan);
@@ -81,6 +81,24 @@ START_TEST(cache_types_apart)
     for (size_t i = 0; i < plan.n_tests; i++) {
         ck_assert_str_eq(plan.tests[i].type_k, expected[i][0]);
         ck_assert_str_eq(plan.tests[i].type_v, expected[i][1]);
+    }
+    aglm_plan_finish(&plan);
+    aglm_options_finish(&o);
+}
+END_TEST
+
+START_TEST(loads_are_variants)
+{
+    struct aglm_options o = options("--backend cpu,null --isa c,avx2 --load pack,mmap -n 0");
+    struct aglm_plan plan;
+    static const char *const expected[][2] = {
+        {"c", "pack"}, {"c", "mmap"}, {"avx2", "pack"}, {"avx2", "mmap"}, {"c", "pack"}};
+    ck_assert_int_eq(aglm_plan_create(&plan, &o, NULL), 0);
+    ck_assert_uint_eq(plan.n_variants, 5);
+    ck_assert_uint_eq(plan.n_tests, 5);
+    for (size_t i = 0; i < plan.n_variants; i++) {
+        ck_assert_str_eq(plan.variants[i].isa, expected[i][0]);
+        ck_assert_str_eq(plan.variants[i].load, expected[i][1]);
     }
     aglm_plan_finish(&plan);
     aglm_options_finish(&o);
@@ -209,6 +227,7 @@ Suite *aglm_suite_matrix(void)
     tcase_add_test(tc, the_default_plan);
     tcase_add_test(tc, every_combination_once);
     tcase_add_test(tc, cache_types_apart);
+    tcase_add_test(tc, loads_are_variants);
     tcase_add_test(tc, null_has_no_instruction_set);
     tcase_add_test(tc, limits);
     tcase_add_test(tc, counts_do_not_wrap);

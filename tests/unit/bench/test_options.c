@@ -118,6 +118,28 @@ START_TEST(cache_types_and_context)
 }
 END_TEST
 
+START_TEST(fused_operators)
+{
+    static const char *const each[] = {"all",      "all-norm",    "all-qkv", "all-gateup",
+                                       "all-rope", "all-softmax", "none"};
+    struct aglm_options o = parsed("--fuse each,norm+qkv,qkv+norm,norm+qkv+gateup+rope+softmax "
+                                   "--fuse none,all-norm-qkv-rope --profile-ops");
+    ck_assert_uint_eq(o.fuse.n, 9);
+    for (size_t i = 0; i < 7; i++) {
+        ck_assert_str_eq(o.fuse.values[i], each[i]);
+    }
+    ck_assert_str_eq(o.fuse.values[7], "norm+qkv");
+    ck_assert_str_eq(o.fuse.values[8], "gateup+softmax");
+    ck_assert(o.profile_ops);
+    aglm_options_finish(&o);
+    o = parsed("");
+    ck_assert_uint_eq(o.fuse.n, 1);
+    ck_assert_str_eq(o.fuse.values[0], "all");
+    ck_assert(!o.profile_ops);
+    aglm_options_finish(&o);
+}
+END_TEST
+
 START_TEST(help_ends_parsing)
 {
     struct aglm_options o = parsed("-h --no-such-thing");
@@ -161,13 +183,21 @@ static const char *const wrong[][2] = {
     {"-q none,", "-q: 'none,' has an empty item"},
     {"--backend gpu", "--backend: 'gpu' is no backend: give cpu or null"},
     {"--isa vfp",
-     "--isa: 'vfp' is no instruction set: give auto, c, avx2, avx512, neon, dotprod or i8mm"},
+     "--isa: 'vfp' is no instruction set: give auto, c, avx2, avxvnni, avx512, neon, dotprod "
+     "or i8mm"},
     {"-C 0xg", "-C: '0xg' is no CPU mask"},
     {"-C 0x", "-C: '0x' is no CPU mask"},
     {"--cpu-strict 2", "--cpu-strict: '2'"},
     {"--label _", "--label: give 1 to 63 bytes"},
     {"--db _", "--db: give 1 to"},
     {"--roof maybe", "--roof: 'maybe': give on or off"},
+    {"--fuse norms", "--fuse: 'norms' names no fused operators: give all, none, each, or norm"},
+    {"--fuse nor", "--fuse: 'nor'"},
+    {"--fuse norm+", "--fuse: 'norm+'"},
+    {"--fuse all+norm", "--fuse: 'all+norm'"},
+    {"--fuse all-", "--fuse: 'all-'"},
+    {"--fuse all,,none", "--fuse: 'all,,none' has an empty item"},
+    {"--profile-ops --backend cpu,null", "--profile-ops: the null backend has no operators"},
     {"--quiet=1", "--quiet takes no value"},
     {"-ngl 99", "-ngl: '99': offload to a GPU is not supported yet: allowed is 0"},
     {"-ctk q6_K", "-ctk: 'q6_K' is no type of the KV cache"},
@@ -207,10 +237,11 @@ END_TEST
 START_TEST(help_names_every_option)
 {
     static const char *const names[] = {
-        "-m,",         "-q,",     "-p,",        "-n,",          "-pg ",      "-d,",    "-b,",
-        "-ub,",        "-t,",     "-C,",        "--cpu-strict", "--backend", "--isa",  "-r,",
-        "--no-warmup", "--delay", "--max-time", "--seed",       "-o,",       "-oe,",   "--db",
-        "--no-db",     "--label", "--progress", "--quiet",      "-h,",       "AGLM_DB"};
+        "-m,",           "-q,",        "-p,",         "-n,",     "-pg ",         "-d,",
+        "-b,",           "-ub,",       "-t,",         "-C,",     "--cpu-strict", "--backend",
+        "--isa",         "-r,",        "--no-warmup", "--delay", "--max-time",   "--seed",
+        "-o,",           "-oe,",       "--db",        "--no-db", "--label",      "--fuse",
+        "--profile-ops", "--progress", "--quiet",     "-h,",     "AGLM_DB"};
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -233,6 +264,7 @@ Suite *aglm_suite_options(void)
     tcase_add_test(tc, scalars_and_flags);
     tcase_add_test(tc, foreign_values_that_hold_here);
     tcase_add_test(tc, cache_types_and_context);
+    tcase_add_test(tc, fused_operators);
     tcase_add_test(tc, help_ends_parsing);
     tcase_add_loop_test(tc, one_line_for_a_mistake, 0, sizeof(wrong) / sizeof(wrong[0]));
     tcase_add_test(tc, long_label_is_refused);

@@ -2,6 +2,7 @@
  * INVALID. */
 #include "bench/columns.h"
 #include "bench/escape.h"
+#include "bench/operators.h"
 #include "bench/output.h"
 #include "tests/unit/bench/samples.h"
 #include "tests/unit/bench/suites.h"
@@ -203,6 +204,80 @@ START_TEST(md)
 }
 END_TEST
 
+START_TEST(operators)
+{
+    struct aglm_record r;
+    struct aglm_operator_figures f;
+    struct aglm_operator_rest rest;
+    aglm_samples_record(&r);
+    aglm_samples_add(&r, 64000000, 1000000, 1000000, 7);
+    aglm_samples_operators(&r);
+    r.operators[0].float_ops = r.operators[1].float_ops = 0;
+    aglm_operator_derive(&f, &r, &r.operators[0]); /* a prompt: 0.1 ms of arithmetic in 0.4 ms */
+    ck_assert_double_eq_tol(f.share_percent, 100.0 * 0.25 / 64, 1e-9);
+    ck_assert_double_eq_tol(f.roof_percent, 25, 1e-9);
+    ck_assert_double_eq_tol(f.ops_per_s, 128e6 / 0.4e-3, 1);
+    aglm_operator_derive(&f, &r, &r.operators[1]); /* a token: 0.2 ms of reading */
+    ck_assert_double_eq_tol(f.roof_percent, 50, 1e-9);
+    ck_assert_double_eq_tol(f.ns_per_token, 250000.0 / 8, 1e-9);
+    aglm_operators_rest(&rest, &r, "decode");
+    ck_assert_double_eq(rest.wait_ns, 150000);
+    ck_assert_double_eq(rest.other_ns, 8000000 - 400000);
+    r.operators[0].float_ops = 1; /* whose limit is not known */
+    aglm_operator_derive(&f, &r, &r.operators[0]);
+    ck_assert_double_nan(f.roof_percent);
+    char *text = printed(AGLM_FORMAT_MD, &r, 1);
+    ck_assert_ptr_nonnull(strstr(text, "Operators of pp64+tg8, llama 1M Q4_0, 2 threads, fused: "
+                                       "all-norm"));
+    ck_assert_ptr_nonnull(strstr(text, "| decode | qkv | 4 | 31.2 | 3.12% | 18.8 | 0.00 | 0.00 | "
+                                       "0.00 | 16.0 | 0.06 | 320 | 50.0% |\n"));
+    ck_assert_ptr_nonnull(strstr(text, "| decode | (barriers) | - | 18.8 | 1.88% |"));
+    ck_assert_ptr_nonnull(strstr(text, "| decode | (other) | - | 950 | 95.0% |"));
+    free(text);
+    text = printed(AGLM_FORMAT_JSON, &r, 1);
+    cJSON *root = cJSON_Parse(text);
+    const cJSON *list = cJSON_GetObjectItem(cJSON_GetArrayItem(root, 0), "operators");
+    ck_assert_int_eq(cJSON_GetArraySize(list), 2);
+    const cJSON *one = cJSON_GetArrayItem(list, 1);
+    ck_assert_str_eq(cJSON_GetObjectItem(one, "name")->valuestring, "qkv");
+    ck_assert_double_eq(cJSON_GetObjectItem(one, "kv_bytes")->valuedouble, 5000);
+    ck_assert_double_eq(cJSON_GetObjectItem(one, "roof_percent")->valuedouble, 50);
+    ck_assert(cJSON_IsNull(cJSON_GetObjectItem(cJSON_GetArrayItem(list, 0), "roof_percent")));
+    cJSON_Delete(root);
+    free(text);
+    aglm_record_finish(&r);
+}
+END_TEST
+
+/* Of each round the neighbours: 20%, 10% and 50% faster with everything fused. */
+START_TEST(gains)
+{
+    static const uint64_t apart[] = {120, 110, 150};
+    struct aglm_record r[3];
+    for (size_t i = 0; i < 3; i++) {
+        aglm_samples_record(&r[i]);
+        for (size_t k = 0; k < 3; k++) {
+            aglm_samples_add(&r[i], (i == 1 ? apart[k] : 100) * 640000, 0, 0, 0);
+        }
+    }
+    snprintf(r[0].fuse, sizeof(r[0].fuse), "all");
+    r[2].n_threads = 1; /* another test: no partner */
+    char *text = printed(AGLM_FORMAT_MD, r, 3);
+    ck_assert_ptr_nonnull(strstr(text, "| fuse     |"));
+    ck_assert_ptr_nonnull(strstr(text, "| llama 1M Q4_0 | 2 | pp64+tg8 | all-norm | 937.50 "
+                                       "[750.00, 1022.73] | 1125.00 [1125.00, 1125.00] | +20.0% | "
+                                       "3 of 3 |\n"));
+    ck_assert_ptr_null(strstr(text, "| llama 1M Q4_0 | 1 | pp64+tg8 | all-norm |"));
+    free(text);
+    text = printed(AGLM_FORMAT_MD, r + 1, 2);
+    ck_assert_ptr_null(strstr(text, "What fused operators are worth"));
+    free(text);
+    for (size_t i = 0; i < 3; i++) {
+        aglm_record_finish(&r[i]);
+    }
+}
+END_TEST
+
 START_TEST(utf8)
 {
     static const struct {
@@ -240,6 +315,8 @@ Suite *aglm_suite_output(void)
     tcase_add_test(tc, sql);
     tcase_add_test(tc, nothing_is_still_a_document);
     tcase_add_test(tc, md);
+    tcase_add_test(tc, operators);
+    tcase_add_test(tc, gains);
     tcase_add_test(tc, utf8);
     suite_add_tcase(suite, tc);
     return suite;

@@ -18,6 +18,7 @@ START_TEST(round_trip)
     aglm_samples_record(&r);
     aglm_samples_add(&r, 123456789012345, 7, 9, 3);
     aglm_samples_add(&r, 9007199254740993, 1, 9007199254740995, 2);
+    aglm_samples_operators(&r);
     r.valid = false;
     snprintf(r.reasons, sizeof(r.reasons), "others used 23%% of the CPU");
     char *json = aglm_record_json(&r);
@@ -42,6 +43,11 @@ START_TEST(round_trip)
     ck_assert_double_nan(back.roof_int8.low);
     ck_assert_double_nan(back.roof_f32.best);
     ck_assert_str_eq(back.roof_when, "start, 2 rounds, end");
+    ck_assert_str_eq(back.fuse, "all-norm");
+    ck_assert_uint_eq(back.n_operators, 2);
+    ck_assert_str_eq(back.operators[1].phase, "decode");
+    ck_assert_uint_eq(back.operators[1].wait_ns, 150000);
+    ck_assert_double_eq(back.operators[0].float_ops, 0.5);
     char *again = aglm_record_json(&back); /* every field: the text is the same */
     ck_assert_str_eq(json, again);
     free(json);
@@ -59,7 +65,8 @@ START_TEST(records_from_before_the_roof)
     aglm_samples_record(&r);
     char *json = aglm_record_json(&r);
     cJSON *root = cJSON_Parse(json);
-    static const char *const names[] = {"kv_bytes_per_token",
+    static const char *const names[] = {"fuse",
+                                        "kv_bytes_per_token",
                                         "prefill_ops",
                                         "prefill_kind",
                                         "roof_read_bytes_per_s",
@@ -79,6 +86,8 @@ START_TEST(records_from_before_the_roof)
     char *old = cJSON_PrintUnformatted(root);
     aglm_record_init(&back);
     ck_assert_msg(aglm_record_parse(&back, old, &err) == 0, "%s", err.msg);
+    ck_assert_str_eq(back.fuse, "all");
+    ck_assert_uint_eq(back.n_operators, 0);
     ck_assert_double_nan(back.roof_read.best);
     ck_assert_double_nan(back.roof_f32.low);
     ck_assert_double_nan(back.prefill_ops);
@@ -124,6 +133,13 @@ static const char *const hostile[][3] = {
     {"\"backend\":\"cpu\"", "\"backend\":{\"a\":[]}", "backend"},
     {"\"prefill_ops\":64000000000", "\"prefill_ops\":\"x\"", "prefill_ops"},
     {"\"warmup\":true", "\"warmup\":1", "warmup"},
+    {"\"fuse\":\"all-norm\"", "\"fuse\":1", "fuse"},
+    {"\"operators\":[", "\"operators\":7,\"x\":[", "operators"},
+    {"\"operators\":[", "\"operators\":[{},", "operators[0]"},
+    {"\"phase\":\"decode\"", "\"phase\":\"decoding\"", "operators[1]"},
+    {"\"name\":\"qkv\"", "\"name\":7", "operators[0]"},
+    {"\"wait_ns\":150000", "\"wait_ns\":-1", "operators[0]"},
+    {"\"weight_bytes\":1000", "\"weight_bytes\":null", "operators[0]"},
     {"\"samples\":[{", "\"samples\":[7,{", "samples[0]"},
     {"\"samples\":[", "\"samples\":7,\"other\":[", "samples"},
     {"\"token_ns\":[9,9]", "\"token_ns\":[9,\"x\"]", "samples[0].token_ns"},
@@ -142,6 +158,7 @@ START_TEST(refuses)
     struct aglm_err err = {0};
     aglm_samples_record(&r);
     aglm_samples_add(&r, 5, 7, 9, 2);
+    aglm_samples_operators(&r);
     char *json = aglm_record_json(&r);
     const char *const *h = hostile[_i];
     char *at = strstr(json, h[0]);

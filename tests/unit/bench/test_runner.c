@@ -1,6 +1,7 @@
 /* The runner on a fake engine: what is measured, in which order, what survives an interruption or
  * an error. */
 #include "bench/runner.h"
+#include "engine/fusion.h"
 #include "tests/unit/bench/fake_session.h"
 #include "tests/unit/bench/suites.h"
 
@@ -455,6 +456,40 @@ START_TEST(large_models_come_one_after_another)
 }
 END_TEST
 
+START_TEST(fused_or_not_is_another_session)
+{
+    struct bench b = {0};
+    run(&b, "-m m -p 4 -n 0 -r 1 --fuse all,all-norm,qkv");
+    ck_assert_uint_eq(b.result.n, 3);
+    ck_assert_uint_eq(fake_engine.sessions_opened, 3);
+    ck_assert_str_eq(b.result.records[0].fuse, "all");
+    ck_assert_str_eq(b.result.records[1].fuse, "all-norm");
+    ck_assert_str_eq(b.result.records[2].fuse, "qkv");
+    ck_assert_uint_eq(fake_engine.unfused, AGLM_FUSE_ALL & ~(uint32_t)AGLM_FUSE_QKV);
+    ck_assert_uint_eq(b.result.records[0].n_operators, 0);
+    finish(&b);
+}
+END_TEST
+
+/* The timed calls are watched, of all repetitions; warm-up and filling the cache are not. */
+START_TEST(operators_of_the_timed_window)
+{
+    struct bench b = {0};
+    run(&b, "-m m -p 0 -n 0 -pg 8,4 -d 2 -r 3 --profile-ops");
+    const struct aglm_record *r = &b.result.records[0];
+    ck_assert_uint_eq(r->n_operators, 2);
+    ck_assert_str_eq(r->operators[0].phase, "prefill");
+    ck_assert_str_eq(r->operators[0].name, "qkv");
+    ck_assert_uint_eq(r->operators[0].calls, 3);
+    ck_assert_str_eq(r->operators[1].phase, "decode");
+    ck_assert_uint_eq(r->operators[1].calls, 3 * 4);
+    ck_assert_uint_eq(r->operators[1].ns, 3 * 4 * 1000);
+    ck_assert_double_eq(r->operators[1].weight_bytes, 3 * 4 * 500);
+    ck_assert_ptr_null(fake_engine.profile);
+    finish(&b);
+}
+END_TEST
+
 START_TEST(affinity_that_was_not_granted)
 {
     struct bench b = {0};
@@ -488,6 +523,8 @@ Suite *aglm_suite_runner(void)
     tcase_add_test(tc, one_session_at_a_time);
     tcase_add_test(tc, small_models_share_one_shuffle);
     tcase_add_test(tc, large_models_come_one_after_another);
+    tcase_add_test(tc, fused_or_not_is_another_session);
+    tcase_add_test(tc, operators_of_the_timed_window);
     tcase_add_test(tc, affinity_that_was_not_granted);
     suite_add_tcase(suite, tc);
     return suite;

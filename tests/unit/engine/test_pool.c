@@ -1,4 +1,5 @@
-/* The thread pool: every thread takes part, work is dealt out once, masks are honoured. */
+/* The thread pool: every thread takes part, work is dealt out once and by speed, masks are
+ * honoured, and who waits sleeps. */
 #include "engine/pool.h"
 
 #include <check.h>
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static struct aglm_err err;
 
@@ -56,6 +59,165 @@ static void nothing(void *ctx, unsigned ith, unsigned n)
     (void)ctx, (void)ith, (void)n;
 }
 
+/* ---- work for one ---- */
+
+struct alone {
+    struct aglm_pool *pool;
+    unsigned works; /* not atomic: one thread at a time */
+    bool wrong[16];
+};
+
+static void work_alone(void *ctx, unsigned ith, unsigned n)
+{
+    enum { STEPS = 100 };
+    struct alone *a = ctx;
+    (void)n;
+    for (unsigned i = 1; i <= STEPS; i++) {
+        if (aglm_pool_last(a->pool)) {
+            a->works++;
+            aglm_pool_release(a->pool);
+        }
+        a->wrong[ith] |= a->works != i;
+        aglm_pool_barrier(a->pool);
+    }
+}
+
+START_TEST(test_pool_last_works_before_the_others_go_on)
+{
+    unsigned n = (unsigned)_i;
+    struct alone a = {0};
+    ck_assert_int_eq(aglm_pool_create(&a.pool, n, NULL, 0, false, &err), 0);
+    aglm_pool_run(a.pool, work_alone, &a);
+    for (unsigned i = 0; i < n; i++)
+        ck_assert(!a.wrong[i]);
+    aglm_pool_destroy(&a.pool);
+}
+END_TEST
+
+/* ---- pieces by speed ---- */
+
+START_TEST(test_pool_leaves_out_by_speed)
+{
+    size_t out[3];
+    aglm_pool_leave_out(out, (const size_t[]){0, 0, 0}, 3);
+    ck_assert(out[0] == 0 && out[1] == 0 && out[2] == 0);
+    aglm_pool_leave_out(out, (const size_t[]){500, 490, 510}, 3);
+    ck_assert(out[0] == 0 && out[1] == 0 && out[2] == 0);
+    /* A quarter of the speed: with 2 pieces left, the other is done before the slow one had one. */
+    aglm_pool_leave_out(out, (const size_t[]){80, 20}, 2);
+    ck_assert(out[0] == 0 && out[1] == 2);
+    /* Who took nothing still gets some of a long step. */
+    aglm_pool_leave_out(out, (const size_t[]){0, 1000}, 2);
+    ck_assert(out[0] > 2 && out[0] < 32 && out[1] == 0);
+}
+END_TEST
+
+enum { PIECES = 100, SLOW_PIECES = 20 };
+
+/* Of the first run thread 1 gets SLOW_PIECES; then it asks first. */
+struct slow {
+    struct aglm_pool *pool;
+    bool first;
+    size_t got[2];
+};
+
+static void take_slowly(void *ctx, unsigned ith, unsigned n)
+{
+    struct slow *s = ctx;
+    (void)n;
+    s->got[ith] = 0;
+    if (s->first) {
+        size_t pieces = ith ? SLOW_PIECES : PIECES - SLOW_PIECES;
+        while (s->got[ith] < pieces && aglm_pool_take(s->pool, ith, PIECES) < PIECES)
+            s->got[ith]++;
+        return;
+    }
+    if (ith == 1)
+        while (aglm_pool_take(s->pool, 1, 3) < 3)
+            s->got[1]++;
+    aglm_pool_barrier(s->pool);
+    if (ith == 0)
+        while (aglm_pool_take(s->pool, 0, 3) < 3)
+            s->got[0]++;
+}
+
+START_TEST(test_pool_slow_thread_leaves_the_last_pieces)
+{
+    struct slow s = {.first = true};
+    ck_assert_int_eq(aglm_pool_create(&s.pool, 2, NULL, 0, false, &err), 0);
+    aglm_pool_run(s.pool, take_slowly, &s);
+    ck_assert_uint_eq(s.got[0], PIECES - SLOW_PIECES);
+    ck_assert_uint_eq(s.got[1], SLOW_PIECES);
+    s.first = false;
+    aglm_pool_run(s.pool, take_slowly, &s);
+    ck_assert_uint_eq(s.got[1], 1); /* of 3, the last 2 are not for it */
+    ck_assert_uint_eq(s.got[0], 3); /* the barrier began anew */
+    aglm_pool_destroy(&s.pool);
+}
+END_TEST
+
+/* ---- sleep ---- */
+
+struct sleepers {
+    unsigned n;
+    long tid[16]; /* not all of the process: a sanitizer has a thread of its own */
+};
+
+static void tell_tid(void *ctx, unsigned ith, unsigned n)
+{
+    struct sleepers *s = ctx;
+    s->n = n;
+    s->tid[ith] = syscall(SYS_gettid);
+}
+
+/* How often the workers have been on a CPU; *asleep: whether all sleep now. */
+static unsigned long long switches(const struct sleepers *s, bool *asleep)
+{
+    unsigned long long sum = 0, one;
+    char path[64], line[256], state;
+    *asleep = true;
+    for (unsigned i = 1; i < s->n; i++) {
+        snprintf(path, sizeof(path), "/proc/self/task/%ld/status", s->tid[i]);
+        FILE *f = fopen(path, "r");
+        ck_assert_ptr_nonnull(f);
+        while (fgets(line, sizeof(line), f)) {
+            if (sscanf(line, "State: %c", &state) == 1)
+                *asleep &= state == 'S';
+            if (sscanf(line, "voluntary_ctxt_switches: %llu", &one) == 1 ||
+                sscanf(line, "nonvoluntary_ctxt_switches: %llu", &one) == 1)
+                sum += one;
+        }
+        fclose(f);
+    }
+    return sum;
+}
+
+/* Workers reach their sleep, and then no CPU runs them until there is work. */
+START_TEST(test_pool_idle_sleeps)
+{
+    struct aglm_pool *pool = NULL;
+    struct sleepers s = {0};
+    bool asleep = false;
+    unsigned long long before = 0, after;
+    ck_assert_int_eq(aglm_pool_create(&pool, (unsigned)_i, NULL, 0, false, &err), 0);
+    aglm_pool_run(pool, tell_tid, &s);
+    while (!asleep) { /* Check ends this if it never comes true */
+        usleep(20 * 1000);
+        before = switches(&s, &asleep);
+    }
+    usleep(200 * 1000);
+    after = switches(&s, &asleep);
+    ck_assert(asleep);
+    ck_assert_uint_eq(before, after);
+    aglm_pool_run(pool, nothing, NULL);
+    do
+        after = switches(&s, &asleep);
+    while (!asleep);
+    ck_assert_uint_gt(after, before); /* what is counted does count */
+    aglm_pool_destroy(&pool);
+}
+END_TEST
+
 START_TEST(test_pool_pins_and_puts_back)
 {
     cpu_set_t before, after;
@@ -87,6 +249,10 @@ int main(void)
     TCase *pool = tcase_create("pool");
     tcase_set_timeout(pool, 120);
     tcase_add_loop_test(pool, test_pool, 1, 6);
+    tcase_add_loop_test(pool, test_pool_last_works_before_the_others_go_on, 1, 6);
+    tcase_add_test(pool, test_pool_leaves_out_by_speed);
+    tcase_add_test(pool, test_pool_slow_thread_leaves_the_last_pieces);
+    tcase_add_loop_test(pool, test_pool_idle_sleeps, 2, 6);
     tcase_add_loop_test(pool, test_pool_pins_and_puts_back, 0, 2);
     suite_add_tcase(suite, pool);
     SRunner *runner = srunner_create(suite);

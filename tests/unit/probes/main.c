@@ -7,10 +7,13 @@ int main(void)
 {
     SRunner *runner = srunner_create(fsroot_suite());
     srunner_add_suite(runner, cpus_suite());
+    srunner_add_suite(runner, kinds_suite());
     srunner_add_suite(runner, cgroup_suite());
     srunner_add_suite(runner, profile_suite());
+    srunner_add_suite(runner, devices_suite());
     srunner_add_suite(runner, conditions_suite());
     srunner_add_suite(runner, measured_suite());
+    srunner_add_suite(runner, placement_suite());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

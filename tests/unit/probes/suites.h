@@ -6,9 +6,12 @@
 
 Suite *fsroot_suite(void);
 Suite *cpus_suite(void);
+Suite *kinds_suite(void);
 Suite *cgroup_suite(void);
+Suite *devices_suite(void);
 Suite *profile_suite(void);
 Suite *conditions_suite(void);
 Suite *measured_suite(void);
+Suite *placement_suite(void);
 
 #endif

@@ -104,7 +104,9 @@ START_TEST(midr)
     aglm_midr_core(0x48, 0xd40, core, sizeof(core));
     ck_assert_str_eq(core, "Cortex-A76 (HiSilicon)");
     aglm_midr_core(0x41, 0xfff, core, sizeof(core));
-    ck_assert_str_eq(core, "part 0x41:0xfff");
+    ck_assert_str_eq(core, "Arm part 0x41:0xfff");
+    aglm_midr_core(0xee, 0x001, core, sizeof(core));
+    ck_assert_str_eq(core, "part 0xee:0x001");
     ck_assert_str_eq(aglm_midr_implementer(0x51), "Qualcomm");
     ck_assert_ptr_null(aglm_midr_implementer(0xee));
 }
@@ -114,6 +116,7 @@ END_TEST
 START_TEST(table_from_midr)
 {
     struct aglm_cpus cpus;
+    int code;
     tree_text(&tree, CPU "/present", "0-2\n");
     tree_text(&tree, CPU "/online", "0,2\n");
     tree_text(&tree, CPU "/cpu0/regs/identification/midr_el1", "0x00000000411fd050\n");
@@ -134,8 +137,11 @@ START_TEST(table_from_midr)
     ck_assert_int_eq(cpus.v[2].now_khz, -1);
     ck_assert_int_eq(cpus.v[2].now_code, -ERANGE);
     ck_assert_int_eq(cpus.v[0].max_code, -ENOENT);
-    ck_assert_int_eq(aglm_cpus_cores(&cpus), 2);
-    ck_assert_int_eq(aglm_cpus_packages(&cpus), -1);
+    ck_assert_int_eq(aglm_cpus_cores(&cpus, &code), 2);
+    ck_assert_int_eq(aglm_cpus_packages(&cpus, &code), -1);
+    ck_assert_int_eq(code, -ENOENT);
+    ck_assert_int_eq(cpus.v[2].variant, 1);
+    ck_assert_int_eq(cpus.v[2].revision, 0);
     aglm_cpus_finish(&cpus);
     aglm_cpus_finish(&cpus);
 }
@@ -146,6 +152,7 @@ END_TEST
 START_TEST(table_from_cpuinfo)
 {
     struct aglm_cpus cpus;
+    int code;
     char text[2048] = "";
     for (int i = 0; i < 8; i++)
         snprintf(text + strlen(text), sizeof(text) - strlen(text),
@@ -161,8 +168,8 @@ START_TEST(table_from_cpuinfo)
     ck_assert_int_eq(cpus.family, -1);
     ck_assert_int_eq(cpus.v[7].now_khz, 2100500);
     ck_assert_str_eq(cpus.v[7].now_source, "/proc/cpuinfo");
-    ck_assert_int_eq(aglm_cpus_cores(&cpus), 4);
-    ck_assert_int_eq(aglm_cpus_packages(&cpus), 2);
+    ck_assert_int_eq(aglm_cpus_cores(&cpus, &code), 4);
+    ck_assert_int_eq(aglm_cpus_packages(&cpus, &code), 2);
     aglm_cpus_finish(&cpus);
 }
 END_TEST
@@ -171,6 +178,7 @@ END_TEST
 START_TEST(package_per_core)
 {
     struct aglm_cpus cpus;
+    int code;
     char path[96], id[16];
     tree_text(&tree, CPU "/present", "0-3\n");
     for (int i = 0; i < 4; i++) {
@@ -181,7 +189,7 @@ START_TEST(package_per_core)
         tree_text(&tree, path, id);
     }
     aglm_cpus_read(&cpus, &fs);
-    ck_assert_int_eq(aglm_cpus_packages(&cpus), -1);
+    ck_assert_int_eq(aglm_cpus_packages(&cpus, &code), -1);
     aglm_cpus_finish(&cpus);
 }
 END_TEST
@@ -237,7 +245,9 @@ START_TEST(isa)
         avx2 && aglm_cpus_flag(cpus.flags, "avx512f") && aglm_cpus_flag(cpus.flags, "avx512bw") &&
         aglm_cpus_flag(cpus.flags, "avx512vl") && aglm_cpus_flag(cpus.flags, "avx512dq") &&
         aglm_cpus_flag(cpus.flags, "avx512_vnni");
+    bool avxvnni = avx2 && aglm_cpus_flag(cpus.flags, "avx_vnni");
     ck_assert_int_eq((found & AGLM_ISA_AVX2) != 0, avx2);
+    ck_assert_int_eq((found & AGLM_ISA_AVXVNNI) != 0, avxvnni);
     ck_assert_int_eq((found & AGLM_ISA_AVX512) != 0, avx512);
     aglm_cpus_finish(&cpus);
 }

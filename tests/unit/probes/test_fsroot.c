@@ -316,6 +316,69 @@ START_TEST(reasons)
 }
 END_TEST
 
+/* A captured tree's rules: by name, by what a link leads to, for all below, and nothing else. */
+START_TEST(access_rules)
+{
+    struct aglm_fsroot ruled;
+    struct aglm_fsroot_names names;
+    char buf[64];
+    int64_t value;
+    tree_text(&tree, "/access",
+              "# what was refused\n\ndenied /sys/class/thermal\r\nunreadable /sys/slow/ \n"
+              "denied /proc/only\n");
+    tree_text(&tree, "/sys/class/thermal/zone/temp", "1\n");
+    tree_text(&tree, "/sys/class/thermals", "2\n");
+    tree_text(&tree, "/sys/slow/file", "3\n");
+    tree_link(&tree, "/sys/link", "slow");
+    tree_text(&tree, "/proc/only2", "4\n");
+    ck_assert_int_eq(aglm_fsroot_open(&ruled, tree.root, NULL), 0);
+    ck_assert_int_eq(aglm_fsroot_text(&ruled, buf, sizeof(buf), "/sys/class/thermal/zone/temp"),
+                     -EACCES);
+    ck_assert_int_eq(aglm_fsroot_text(&ruled, buf, sizeof(buf), "/sys/class/thermal/none"),
+                     -EACCES);
+    ck_assert_int_eq(aglm_fsroot_list(&ruled, "/sys/class/thermal", "", &names), -EACCES);
+    ck_assert_int_eq(aglm_fsroot_integer(&ruled, 0, 9, &value, "/sys/class/thermals"), 0);
+    ck_assert_int_eq(aglm_fsroot_text(&ruled, buf, sizeof(buf), "/sys/slow/file"), -EIO);
+    ck_assert_int_eq(aglm_fsroot_text(&ruled, buf, sizeof(buf), "/sys/link/file"), -EIO);
+    ck_assert_int_eq(aglm_fsroot_look(&ruled, "/proc/only"), -EACCES);
+    ck_assert_int_eq(aglm_fsroot_look(&ruled, "/proc/only2"), 0);
+    ck_assert_int_eq(aglm_fsroot_look(&ruled, "/proc/only3"), -ENOENT);
+    ck_assert(!aglm_fsroot_exists(&ruled, "/sys/slow"));
+    aglm_fsroot_close(&ruled);
+    tree_text(&tree, "/access", "denied /\n");
+    ck_assert_int_eq(aglm_fsroot_open(&ruled, tree.root, NULL), 0);
+    ck_assert_int_eq(aglm_fsroot_look(&ruled, "/proc/only2"), -EACCES);
+    aglm_fsroot_close(&ruled);
+}
+END_TEST
+
+static const char *const no_rules[] = {"deny /sys\n", "denied sys\n",       "denied\n",
+                                       "denied \n",   "# ok\nunreadable\n", "denied  /sys\n",
+                                       "Denied /sys"};
+
+START_TEST(access_garbage)
+{
+    struct aglm_fsroot ruled;
+    struct aglm_err err = {0};
+    tree_text(&tree, "/access", no_rules[_i]);
+    ck_assert_int_eq(aglm_fsroot_open(&ruled, tree.root, &err), -EILSEQ);
+    ck_assert_ptr_nonnull(strstr(err.msg, "/access: line "));
+    ck_assert_int_eq(ruled.fd, -1);
+}
+END_TEST
+
+START_TEST(access_too_much)
+{
+    struct aglm_fsroot ruled;
+    static char lines[8192];
+    memset(lines, '\n', sizeof(lines) - 1);
+    tree_text(&tree, "/access", lines);
+    ck_assert_int_eq(aglm_fsroot_open(&ruled, tree.root, NULL), -EFBIG);
+    tree_bytes(&tree, "/access", "denied /\0b", 10);
+    ck_assert_int_eq(aglm_fsroot_open(&ruled, tree.root, NULL), -EILSEQ);
+}
+END_TEST
+
 Suite *fsroot_suite(void)
 {
     Suite *suite = suite_create("fsroot");
@@ -337,6 +400,9 @@ Suite *fsroot_suite(void)
     tcase_add_test(tc, listing);
     tcase_add_test(tc, listing_cap);
     tcase_add_test(tc, reasons);
+    tcase_add_test(tc, access_rules);
+    tcase_add_loop_test(tc, access_garbage, 0, (int)(sizeof(no_rules) / sizeof(*no_rules)));
+    tcase_add_test(tc, access_too_much);
     suite_add_tcase(suite, tc);
     return suite;
 }

@@ -93,18 +93,21 @@ START_TEST(pixel_8)
     is_text("device.model", "Pixel 8");
     is_text("device.platform", "zuma");
     is_text("device.abis", "arm64-v8a");
-    is_text("os.name", "Android");
+    is_text("os.name", "Android 14");
+    is_text("os.arch", "aarch64");
     is_text("cpu.brand", "4x Cortex-A510 + 4x Cortex-A715 + 1x Cortex-X3");
     is_text("cpu.vendor", "Arm");
     is_number("cpu.present", 9, "count");
-    is_text("cpu.cluster0.cores", "4x Cortex-A510, CPU 0-3");
+    is_text("cpu.cluster0.cores", "4x Cortex-A510 r1p1, CPU 0-3");
     is_number("cpu.cluster0.frequency_max", 1704000, "kHz");
-    is_text("cpu.cluster1.cores", "4x Cortex-A715, CPU 4-7");
+    is_text("cpu.cluster1.cores", "4x Cortex-A715 r1p0, CPU 4-7");
     is_number("cpu.cluster1.frequency_max", 2367000, "kHz");
-    is_text("cpu.cluster2.cores", "1x Cortex-X3, CPU 8");
+    is_text("cpu.cluster2.cores", "1x Cortex-X3 r1p0, CPU 8");
     is_number("cpu.cluster2.frequency_max", 2914000, "kHz");
-    is_unknown("cpu.cluster2.frequency", "not there");
-    is_unknown("memory.total", "not there");
+    is_number("cpu.cluster2.frequency", 500000, "kHz");
+    is_text("cpu.cluster2.governor", "sched_pixel");
+    is_unknown("topology.packages", "this kernel calls clusters packages");
+    is_unknown("thermal.hottest", "denied");
     ck_assert_ptr_null(aglm_profile_find(profile, "cpu.family"));
     ck_assert_ptr_null(aglm_profile_find(profile, "cpu.cluster3.cores"));
 }
@@ -142,6 +145,86 @@ START_TEST(garbage)
     is_unknown("thermal.zone0", "implausible value");
     is_unknown("thermal.zone3", "garbage");
     ck_assert_str_eq(fact("thermal.zone1")->label, "off-sensor");
+}
+END_TEST
+
+/* Denied, not there, unreadable and garbage are four answers, and no probe takes one for another.
+ */
+static const struct {
+    const char *rule, *reason;
+} refusals[] = {{"denied /\n", "denied"}, {"unreadable /\n", "unreadable"}};
+
+START_TEST(refused)
+{
+    static const char *const reasons[] = {"not there", "denied", "unreadable", "garbage"};
+    struct tree tree;
+    size_t said = 0;
+    tree_make(&tree);
+    tree_copy(&tree, AGLM_FIXTURES "/kvm-epyc");
+    tree_text(&tree, "/access", refusals[_i].rule);
+    load(tree.root);
+    tree_remove(&tree);
+    for (size_t i = 0; i < aglm_profile_count(profile); i++) {
+        const struct aglm_fact *f = aglm_profile_at(profile, i);
+        ck_assert_msg(f->kind == AGLM_FACT_UNKNOWN, "%s is known", f->key);
+        said += strcmp(f->text, refusals[_i].reason) == 0;
+        for (size_t r = 0; r < 4; r++)
+            ck_assert_msg(strcmp(f->text, reasons[r]) != 0 ||
+                              strcmp(reasons[r], refusals[_i].reason) == 0,
+                          "%s is %s", f->key, f->text);
+    }
+    ck_assert_uint_gt(said, 30);
+}
+END_TEST
+
+/* One file after the other, each in the four ways. */
+static const struct {
+    const char *path, *key, *garbage, *reason;
+} answers[] = {
+    {"/proc/meminfo", "memory.total", "MemTotal: lots\n", "garbage"},
+    {"/proc/loadavg", "load.average_1min", "busy\n", "garbage"},
+    {"/sys/devices/system/cpu/online", "cpu.online", "all\n", "garbage"},
+    {"/sys/devices/system/cpu/cpu0/topology/physical_package_id", "topology.packages", "one\n",
+     "garbage"},
+    {"/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq", "cpu.cluster0.frequency_max",
+     "fast\n", "garbage"},
+    {"/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "cpu.cluster0.governor", "\001\n",
+     "garbage"},
+    {"/sys/class/thermal/thermal_zone0/temp", "thermal.zone0", "warm\n", "garbage"},
+    {"/sys/kernel/mm/transparent_hugepage/enabled", "memory.huge_pages", "maybe\n", "garbage"},
+    {"/proc/sys/kernel/arch", "os.arch", "\n", "garbage"},
+    {"/etc/os-release", "os.name", "PRETTY_NAME=\n", "garbage"},
+    {"/commands/getprop", "device.platform", "[ro.board.platform]: []\n", "garbage"},
+};
+
+START_TEST(four_answers)
+{
+    struct tree tree;
+    char rule[128];
+    tree_make(&tree);
+    tree_copy(&tree, AGLM_FIXTURES "/kvm-epyc");
+    /* the other account of the same thing must not step in, and a zone must be there to be read */
+    tree_text(&tree, "/proc/cpuinfo", "processor : 0\nvendor_id : A\n");
+    tree_text(&tree, "/sys/class/thermal/thermal_zone0/type", "x\n");
+    tree_text(&tree, "/system/build.prop", "ro.product.model=x\n");
+    tree_text(&tree, answers[_i].path, answers[_i].garbage);
+    if (strcmp(answers[_i].key, "os.name") == 0)
+        tree_delete(&tree, "/system/build.prop");
+    load(tree.root);
+    is_unknown(answers[_i].key, answers[_i].reason);
+    snprintf(rule, sizeof(rule), "denied %s\n", answers[_i].path);
+    tree_text(&tree, "/access", rule);
+    load(tree.root);
+    is_unknown(answers[_i].key, "denied");
+    snprintf(rule, sizeof(rule), "unreadable %s\n", answers[_i].path);
+    tree_text(&tree, "/access", rule);
+    load(tree.root);
+    is_unknown(answers[_i].key, "unreadable");
+    tree_delete(&tree, "/access");
+    tree_delete(&tree, answers[_i].path);
+    load(tree.root);
+    is_unknown(answers[_i].key, "not there");
+    tree_remove(&tree);
 }
 END_TEST
 
@@ -250,8 +333,12 @@ static char *text_form(void)
     return text;
 }
 
-static const char *const roots[] = {NULL, AGLM_FIXTURES "/kvm-epyc", AGLM_FIXTURES "/pixel-8",
-                                    AGLM_FIXTURES "/nothing", AGLM_FIXTURES "/garbage"};
+static const char *const roots[] = {NULL,
+                                    AGLM_FIXTURES "/kvm-epyc",
+                                    AGLM_FIXTURES "/pixel-8",
+                                    AGLM_FIXTURES "/nothing",
+                                    AGLM_FIXTURES "/garbage",
+                                    AGLM_FIXTURES "/laptop-i7-1360p"};
 
 static void check_width(const char *text)
 {
@@ -377,6 +464,8 @@ Suite *profile_suite(void)
     tcase_add_test(tc, pixel_8);
     tcase_add_test(tc, nothing);
     tcase_add_test(tc, garbage);
+    tcase_add_loop_test(tc, refused, 0, 2);
+    tcase_add_loop_test(tc, four_answers, 0, (int)(sizeof(answers) / sizeof(*answers)));
     tcase_add_test(tc, live);
     tcase_add_test(tc, refused_roots);
     tcase_add_test(tc, fingerprint_live);

@@ -3,6 +3,7 @@
 #include "probes/isa.h"
 #include "probes/roof.h"
 #include "probes/roof_cpus.h"
+#include "probes/roof_kernels.h"
 
 #include <check.h>
 #include <errno.h>
@@ -19,7 +20,8 @@ START_TEST(test_lines)
     struct aglm_err err = {0};
     o.isa_flags = aglm_isa_detect();
     ck_assert_msg(!aglm_roof_measure(&roof, &o, &err), "%s", err.msg);
-    const size_t sets = 1 + !!(o.isa_flags & AGLM_ISA_AVX2) + !!(o.isa_flags & AGLM_ISA_AVX512);
+    const struct aglm_roof_kernels *v[AGLM_ROOF_MAX_SETS];
+    const size_t sets = aglm_roof_sets(v, o.isa_flags);
     ck_assert_uint_eq(roof.n, 3 * (1 + 2 * sets)); /* for 1, 2 and 3 threads */
     ck_assert_uint_eq(roof.buffer_bytes, 4 << 20);
     ck_assert_uint_gt(roof.ns, 0);

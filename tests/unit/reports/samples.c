@@ -58,6 +58,7 @@ static void fill_texts(struct aglm_record *r, unsigned n)
     SET(r->requantize, "q4_%u", n);
     SET(r->type_k, "k%u", n);
     SET(r->type_v, "v%u", n);
+    SET(r->fuse, "%s", n ? "all-rope" : "all");
     SET(r->order, "shuffled");
 }
 
@@ -73,6 +74,9 @@ void fill_record(struct aglm_record *r, unsigned n)
     r->model_n_params = 1500000000 + n;
     r->bytes_per_token = 800000000 + n;
     r->load_ns = 1000000 + n;
+    SET(r->load, n % 2 ? "mmap" : "pack");
+    r->pack_ns = n % 2 ? 0 : 900000 + n;
+    r->packed_bytes = n % 2 ? 0 : 900000001 + n;
     r->n_threads = 1 + n;
     r->n_batch = 2048 + n;
     r->n_ubatch = 512 + n;
@@ -93,6 +97,21 @@ void fill_record(struct aglm_record *r, unsigned n)
     r->roof_f32 = (struct aglm_roof_range){90e9 + n, 80e9 + n, NAN};
     SET(r->roof_when, "start, %u rounds, end", n);
     SET(r->reasons, "%s", r->valid ? "" : "others used 50% of the CPU; ended early");
+    r->operators = calloc(2, sizeof(*r->operators));
+    ck_assert_ptr_nonnull(r->operators);
+    r->n_operators = 2;
+    for (unsigned i = 0; i < 2; i++) {
+        r->operators[i] = (struct aglm_operator){.calls = 7 + n,
+                                                 .ns = 1000000000 + n,
+                                                 .wait_ns = 500000000 + i,
+                                                 .weight_bytes = 4e9 + i,
+                                                 .kv_bytes = 0.5 + n,
+                                                 .act_bytes = 3e8,
+                                                 .int8_ops = 2e10 + i,
+                                                 .float_ops = 1e7 + n};
+        SET(r->operators[i].phase, "%s", i ? "decode" : "prefill");
+        SET(r->operators[i].name, "down");
+    }
     for (unsigned i = 0; i < 2; i++) {
         struct aglm_sample s = {.prefill_ns = 4000000000 + n + i,
                                 .first_token_ns = 5000000000 + i, /* beyond 32 bits */

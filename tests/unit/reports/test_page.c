@@ -248,6 +248,44 @@ START_TEST(output_errors)
 }
 END_TEST
 
+/* What fused operators are worth, from the newest run that has both; a profile. */
+START_TEST(fusion_and_operators)
+{
+    static const char *const fuse[] = {"all", "all-rope", "all", "none", "all-norm"};
+    static const double speed[] = {20, 10, 30, 15, 29.99};
+    struct aglm_store *store = open_store(scratch("fuse.db"));
+    struct aglm_record rec, full;
+    for (unsigned n = 0; n < 5; n++) { /* two tests of one run, three of the next */
+        fill_sweep(&rec, n < 2 ? n : 100 + n, "Q4_0", 2, 0, 32, speed[n]);
+        snprintf(rec.fuse, sizeof(rec.fuse), "%s", fuse[n]);
+        put(store, &rec);
+        aglm_record_finish(&rec);
+    }
+    char *page = report(store, scratch("fuse.html"), NULL);
+    check_page(scratch("fuse.html"), "any");
+    const char *section = strstr(page, "<section id=\"fusion\">");
+    ck_assert_ptr_nonnull(section);
+    ck_assert_ptr_null(strstr(page, "<section id=\"operators\">"));
+    ck_assert_ptr_nonnull(strstr(section, "<td>none</td>"));
+    ck_assert_ptr_nonnull(strstr(section, "<td class=\"n\">2.00</td><td>no</td>"));
+    ck_assert_ptr_nonnull(strstr(section, "<td>all-norm</td>"));
+    ck_assert_ptr_nonnull(strstr(section, "<td class=\"n\">1.00</td><td>yes: no clear"));
+    ck_assert_ptr_null(strstr(section, "<td>all-rope</td>")); /* an older run */
+    free(page);
+    fill_record(&full, 0);
+    put(store, &full);
+    page = report(store, scratch("fuse.html"), NULL);
+    check_page(scratch("fuse.html"), "any");
+    section = strstr(page, "<section id=\"operators\">");
+    ck_assert_ptr_nonnull(section);
+    ck_assert_ptr_nonnull(strstr(section, "<th scope=\"row\">down</th><td>decode</td>"));
+    ck_assert_ptr_nonnull(strstr(section, "waiting at barriers"));
+    free(page);
+    aglm_record_finish(&full);
+    aglm_store_close(&store);
+}
+END_TEST
+
 Suite *page_suite(void)
 {
     Suite *s = suite_create("page");
@@ -258,6 +296,7 @@ Suite *page_suite(void)
     tcase_add_test(tc, broken_gnuplot);
     tcase_add_test(tc, gnuplot_errors);
     tcase_add_test(tc, shares_of_the_roof);
+    tcase_add_test(tc, fusion_and_operators);
     tcase_add_test(tc, empty_store);
     tcase_add_test(tc, hostile_names);
     tcase_add_test(tc, odd_records);

@@ -225,7 +225,11 @@ START_TEST(old_tests_had_caches_in_f16)
     ck_assert_ptr_nonnull(strstr(f.json[0], "\"type_k\":\"f16\",\"type_v\":\"f16\""));
     ck_assert_ptr_nonnull(strstr(f.json[0], "\"roof_read_bytes_per_s\":null"));
     ck_assert_ptr_nonnull(strstr(f.json[0], "\"prefill_ops\":null"));
+    ck_assert_ptr_nonnull(strstr(f.json[0], "\"fuse\":\"all\""));
+    ck_assert_ptr_null(strstr(f.json[0], "\"operators\""));
     ck_assert_ptr_nonnull(strstr(f.json[0], "\"roof_when\":\"\""));
+    ck_assert_ptr_nonnull(
+        strstr(f.json[0], "\"load\":\"pack\",\"pack_ns\":null,\"packed_bytes\":null"));
     found_finish(&f);
     aglm_store_close(&store);
 }
