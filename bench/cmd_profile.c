@@ -1,12 +1,16 @@
-/* `aglm-bench profile`, also `aglm-bench --device-profile`: prints what the probes find out about
- * the device.
+/* `aglm-bench profile`, also `aglm-bench --device-profile`: what the probes find out about the
+ * device, what it is fit for, and what to run on it.
  *
- * Input: -o text|json, --root DIR, --roof. Output: the profile on stdout. Refuses unknown options
- * and formats, --roof with --root (exit 2), a root that is no folder and an output that cannot be
- * written (exit 1).
+ * Input: options; AGLM_THRESHOLDS, a file of thresholds. Output: the page or its JSON on stdout.
+ * Refuses unknown options and forms, measuring with --root or --passive (exit 2), a root that is no
+ * folder, thresholds that cannot be read, an output that cannot be written (exit 1).
  */
+#include "bench/cmd_profile.h"
+
 #include "bench/commands.h"
-#include "probes/profile.h"
+#include "engine/synth.h"
+#include "probes/network.h"
+#include "probes/topology.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -16,26 +20,41 @@
 #include <string.h>
 
 static const char help[] =
-    "Usage: aglm-bench --device-profile [-o text|json] [--root DIR | --roof]\n"
-    "       aglm-bench profile          [-o text|json] [--root DIR | --roof]\n"
+    "Usage: aglm-bench --device-profile [options]\n"
+    "       aglm-bench profile          [options]\n"
     "\n"
-    "Prints what is known about this device: processor, features, caches, topology,\n"
-    "frequencies, memory, load of others, temperatures, operating system,\n"
-    "virtualization. What cannot be known is \"unknown\" with the reason.\n"
+    "Describes this device: processor, memory, storage, load, heat, system; measures\n"
+    "its limits; judges them by the thresholds; says which models fit, how fast they\n"
+    "will be and with which threads. What cannot be known is \"unknown\" with the\n"
+    "reason. Takes up to 15 seconds.\n"
     "\n"
     "  -o, --output text|json  form of the output (text)\n"
-    "      --root DIR          read /proc, /sys and /etc below DIR, a captured copy\n"
-    "      --roof              measure the device's limits too, for up to 3 seconds:\n"
-    "                          how fast its cores read from memory, and their peak\n"
-    "                          of integer and float arithmetic, by threads and\n"
-    "                          instruction set: the best window and the lowest\n"
+    "      --passive           look only: measure nothing, write nothing (0.3 s)\n"
+    "      --roof              measure the limits only: reading memory, and peaks of\n"
+    "                          integer and float arithmetic, by threads and\n"
+    "                          instruction set; neither latency nor storage\n"
+    "      --storage-dir DIR   measure DIR's storage, with a temporary file of up to\n"
+    "                          128 MiB that has no name (cache folder's or home's)\n"
+    "      --net HOST[:PORT]   time TCP connections to HOST too (port 443)\n"
+    "      --verify            test the predictions: run two small models, which are\n"
+    "                          made on first use, for about ten seconds more\n"
+    "      --thresholds FILE   limits that differ from the built-in ones\n"
+    "      --root DIR          look at a captured /proc, /sys and /etc below DIR\n"
     "  -h, --help              this text\n";
 
-enum { OPT_ROOT = 256, OPT_ROOF };
+enum {
+    OPT_ROOT = 256,
+    OPT_ROOF,
+    OPT_PASSIVE,
+    OPT_STORAGE_DIR,
+    OPT_NET,
+    OPT_VERIFY,
+    OPT_THRESHOLDS
+};
 
 struct options {
-    bool json, help, roof;
-    const char *root;
+    bool json, help, roof, passive, verify;
+    const char *root, *storage_dir, *net, *thresholds;
 };
 
 static int wrong_usage(void)
@@ -44,12 +63,73 @@ static int wrong_usage(void)
     return 2;
 }
 
+/* Options that contradict each other; 0, or the exit code after the message is out. */
+static int check(const struct options *o)
+{
+    const char *quiet = o->root ? "--root" : o->passive ? "--passive" : NULL;
+    const char *loud = o->roof          ? "--roof"
+                       : o->net         ? "--net"
+                       : o->verify      ? "--verify"
+                       : o->storage_dir ? "--storage-dir"
+                                        : NULL;
+    char host[256];
+    unsigned port;
+    struct aglm_err err = {0};
+    if (quiet && loud) {
+        fprintf(stderr, "aglm-bench profile: %s measures this machine: leave out %s\n", loud,
+                quiet);
+        return wrong_usage();
+    }
+    if (o->net && aglm_network_target(o->net, host, sizeof(host), &port, &err)) {
+        fprintf(stderr, "aglm-bench profile: --net %s\n", err.msg);
+        return wrong_usage();
+    }
+    return 0;
+}
+
+static bool take(struct options *out, int c)
+{
+    switch (c) {
+    case OPT_ROOT:
+        out->root = optarg;
+        return true;
+    case OPT_ROOF:
+        out->roof = true;
+        return true;
+    case OPT_PASSIVE:
+        out->passive = true;
+        return true;
+    case OPT_STORAGE_DIR:
+        out->storage_dir = optarg;
+        return true;
+    case OPT_NET:
+        out->net = optarg;
+        return true;
+    case OPT_VERIFY:
+        out->verify = true;
+        return true;
+    case OPT_THRESHOLDS:
+        out->thresholds = optarg;
+        return true;
+    case 'h':
+        out->help = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* 0, or the exit code after the message is out. */
 static int parse(struct options *out, int argc, char **argv)
 {
     static const struct option known[] = {{"output", required_argument, NULL, 'o'},
                                           {"root", required_argument, NULL, OPT_ROOT},
                                           {"roof", no_argument, NULL, OPT_ROOF},
+                                          {"passive", no_argument, NULL, OPT_PASSIVE},
+                                          {"storage-dir", required_argument, NULL, OPT_STORAGE_DIR},
+                                          {"net", required_argument, NULL, OPT_NET},
+                                          {"verify", no_argument, NULL, OPT_VERIFY},
+                                          {"thresholds", required_argument, NULL, OPT_THRESHOLDS},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     optind = 0; /* glibc: start afresh, main may have used getopt */
@@ -60,13 +140,7 @@ static int parse(struct options *out, int argc, char **argv)
         } else if (c == 'o') {
             fprintf(stderr, "aglm-bench profile: -o %s: no such form; text or json\n", optarg);
             return wrong_usage();
-        } else if (c == OPT_ROOT) {
-            out->root = optarg;
-        } else if (c == OPT_ROOF) {
-            out->roof = true;
-        } else if (c == 'h') {
-            out->help = true;
-        } else {
+        } else if (!take(out, c)) {
             fprintf(stderr, "aglm-bench profile: %s: %s\n", argv[optind - 1],
                     c == ':' ? "needs a value" : "no such option");
             return wrong_usage();
@@ -76,25 +150,52 @@ static int parse(struct options *out, int argc, char **argv)
         fprintf(stderr, "aglm-bench profile: %s: takes options only\n", argv[optind]);
         return wrong_usage();
     }
-    if (out->roof && out->root) {
-        fprintf(stderr, "aglm-bench profile: --roof measures this machine: leave out --root\n");
-        return wrong_usage();
+    return check(out);
+}
+
+/* The models of the test: small ones, made in the cache folder on first use. */
+static int verify(struct aglm_profile_page *page, struct aglm_err *err)
+{
+    static const char *const presets[AGLM_PROFILE_VERIFY_MODELS] = {"smollm2-135m", "qwen2.5-0.5b"};
+    static const char type[] = "q4_0";
+    const struct aglm_quantize_mode *mode = aglm_quantize_mode_find(type);
+    const struct aglm_synth_options synth = {.seed = 1,
+                                             .n_threads = (unsigned)aglm_topology_cpus()};
+    for (size_t i = 0; i < AGLM_PROFILE_VERIFY_MODELS; i++) {
+        struct aglm_verify_line *line = &page->verify[i];
+        struct aglm_advice_work work;
+        struct aglm_advice advice;
+        char model[64], path[4096];
+        snprintf(model, sizeof(model), "preset:%s:%s", presets[i], type);
+        snprintf(line->model, sizeof(line->model), "%s %s", presets[i], type);
+        fprintf(stderr, "testing the prediction with %s\n", line->model);
+        int rc = aglm_synth_resolve(model, &synth, path, sizeof(path), err);
+        if (rc)
+            return rc;
+        aglm_advice_work_of(&work, aglm_preset_find(presets[i]), mode);
+        aglm_advice_give(&advice, &page->device, aglm_preset_find(presets[i]), mode);
+        rc = aglm_verify_run(line, path, &page->device, &work,
+                             advice.decode_threads ? advice.decode_threads : 1, NULL, err);
+        if (rc)
+            return rc;
+        page->n_verify++;
     }
     return 0;
 }
 
-static int print(const struct aglm_profile *profile, bool json)
+static int print(const struct aglm_profile_page *page, bool json)
 {
     char *text = NULL;
     if (json) {
-        text = aglm_profile_json(profile);
+        text = aglm_profile_page_json(page);
         if (!text) {
             fprintf(stderr, "aglm-bench profile: out of memory\n");
             return 1;
         }
         puts(text);
     } else {
-        aglm_profile_print(profile, stdout);
+        aglm_profile_print(page->profile, stdout);
+        aglm_profile_page_print(page);
     }
     free(text);
     if (fflush(stdout) || ferror(stdout)) {
@@ -104,10 +205,38 @@ static int print(const struct aglm_profile *profile, bool json)
     return 0;
 }
 
+static int make_page(struct aglm_profile_page *page, struct aglm_profile **profile,
+                     struct aglm_thresholds **thresholds, const struct options *o,
+                     struct aglm_err *err)
+{
+    const char *env = getenv("AGLM_THRESHOLDS");
+    const bool measure = !o->root && !o->passive;
+    const struct aglm_profile_options how = {.root = o->root,
+                                             .roof = measure,
+                                             .latency = measure && !o->roof,
+                                             .storage = measure && !o->roof,
+                                             .storage_dir = o->storage_dir,
+                                             .net = o->net};
+    int rc = aglm_thresholds_load(thresholds,
+                                  o->thresholds   ? o->thresholds
+                                  : env && env[0] ? env
+                                                  : NULL,
+                                  err);
+    if (rc == 0)
+        rc = aglm_profile_create(profile, &how, err);
+    if (rc)
+        return rc;
+    *page = (struct aglm_profile_page){.profile = *profile, .thresholds = *thresholds};
+    aglm_advice_device_read(&page->device, *profile);
+    return o->verify ? verify(page, err) : 0;
+}
+
 int aglm_cmd_profile(int argc, char **argv)
 {
     struct options options = {0};
     struct aglm_profile *profile = NULL;
+    struct aglm_thresholds *thresholds = NULL;
+    struct aglm_profile_page page;
     struct aglm_err err = {0};
     int rc = parse(&options, argc, argv);
     if (rc)
@@ -116,12 +245,14 @@ int aglm_cmd_profile(int argc, char **argv)
         fputs(help, stdout);
         return 0;
     }
-    const struct aglm_profile_options how = {.root = options.root, .roof = options.roof};
-    if (aglm_profile_create(&profile, &how, &err)) {
+    rc = make_page(&page, &profile, &thresholds, &options, &err);
+    if (rc) {
         fprintf(stderr, "aglm-bench profile: %s\n", err.msg);
-        return 1;
+        rc = 1;
+    } else {
+        rc = print(&page, options.json);
     }
-    rc = print(profile, options.json);
     aglm_profile_destroy(&profile);
+    aglm_thresholds_destroy(&thresholds);
     return rc;
 }

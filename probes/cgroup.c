@@ -51,15 +51,25 @@ static int cpus_v1(const struct aglm_fsroot *fs, const char *dir, double *out)
     return rc;
 }
 
-static int memory_v2(const struct aglm_fsroot *fs, const char *dir, double *out)
+/* Bytes or "max". */
+static int bytes_v2(const struct aglm_fsroot *fs, const char *dir, const char *file, double *out)
 {
     char text[64];
     int64_t bytes = 0;
-    int rc = aglm_fsroot_text(fs, text, sizeof(text), "%s/memory.max", dir);
+    int rc = aglm_fsroot_text(fs, text, sizeof(text), "%s/%s", dir, file);
     if (rc == 0 && strcmp(text, "max") != 0)
-        rc = aglm_fsroot_integer(fs, 1, INT64_MAX, &bytes, "%s/memory.max", dir);
+        rc = aglm_fsroot_integer(fs, 1, INT64_MAX, &bytes, "%s/%s", dir, file);
     if (rc == 0)
         *out = bytes ? (double)bytes : INFINITY;
+    return rc;
+}
+
+static int memory_v2(const struct aglm_fsroot *fs, const char *dir, double *out)
+{
+    double high = INFINITY;
+    int rc = bytes_v2(fs, dir, "memory.max", out);
+    if (rc == 0 && bytes_v2(fs, dir, "memory.high", &high) == 0 && high < *out)
+        *out = high;
     return rc;
 }
 
@@ -70,6 +80,50 @@ static int memory_v1(const struct aglm_fsroot *fs, const char *dir, double *out)
     if (rc == 0) /* "no limit" is written as the largest multiple of the page size */
         *out = bytes >= INT64_C(1) << 60 ? INFINITY : (double)bytes;
     return rc;
+}
+
+/* Page cache of a group that the kernel drops first; 0 where it does not say. */
+static double droppable(const struct aglm_fsroot *fs, const char *dir, const char *key)
+{
+    char path[2 * PATH_CAP + 16], *text = NULL;
+    double bytes = 0;
+    snprintf(path, sizeof(path), "%s/memory.stat", dir);
+    if (aglm_fsroot_slurp(fs, path, 65536, &text) == 0) {
+        const char *at = strstr(text, key);
+        if (at && at[strlen(key)] == ' ')
+            bytes = (double)strtoull(at + strlen(key) + 1, NULL, 10);
+    }
+    free(text);
+    return bytes;
+}
+
+static int room(const struct aglm_fsroot *fs, const char *dir, double limit, const char *used_file,
+                const char *cache_key, double *out)
+{
+    int64_t used;
+    *out = INFINITY;
+    if (isinf(limit))
+        return 0;
+    int rc = aglm_fsroot_integer(fs, 0, INT64_MAX, &used, "%s/%s", dir, used_file);
+    if (rc)
+        return rc == -ENOENT ? -EILSEQ : rc; /* a limit without usage is no group */
+    *out = fmax(limit - (double)used + droppable(fs, dir, cache_key), 0);
+    *out = fmin(*out, limit);
+    return 0;
+}
+
+static int room_v2(const struct aglm_fsroot *fs, const char *dir, double *out)
+{
+    double limit;
+    int rc = memory_v2(fs, dir, &limit);
+    return rc ? rc : room(fs, dir, limit, "memory.current", "inactive_file", out);
+}
+
+static int room_v1(const struct aglm_fsroot *fs, const char *dir, double *out)
+{
+    double limit;
+    int rc = memory_v1(fs, dir, &limit);
+    return rc ? rc : room(fs, dir, limit, "memory.usage_in_bytes", "total_inactive_file", out);
 }
 
 /* The tightest limit of the groups from mount/path up to mount. No file at all on the way is "no
@@ -162,4 +216,20 @@ int aglm_cgroup_cpus(const struct aglm_fsroot *fs, double *out)
 int aglm_cgroup_memory(const struct aglm_fsroot *fs, double *out)
 {
     return find_limit(fs, "memory", memory_v1, memory_v2, out);
+}
+
+int aglm_cgroup_memory_room(const struct aglm_fsroot *fs, double *out)
+{
+    return find_limit(fs, "memory", room_v1, room_v2, out);
+}
+
+int aglm_cgroup_memory_version(const struct aglm_fsroot *fs)
+{
+    char text[16384], list[PATH_CAP], path[PATH_CAP];
+    int rc = aglm_fsroot_read(fs, "/proc/self/cgroup", text, sizeof(text));
+    if (rc)
+        return rc;
+    if (find_group(text, "memory", list, path) == 0)
+        return 1;
+    return find_group(text, "", list, path) == 0 ? 2 : *text ? -EILSEQ : -ENOENT;
 }

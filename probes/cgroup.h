@@ -11,7 +11,13 @@
 /* CPUs' worth of time, INFINITY for no limit. A code of fsroot.h where control groups cannot be
  * seen. */
 int aglm_cgroup_cpus(const struct aglm_fsroot *fs, double *out);
-/* Bytes, INFINITY for no limit; codes as above. */
+/* Bytes, INFINITY for no limit; codes as above. The limit that kills (max) or the one that slows
+ * down (version 2's high), whichever is less. */
 int aglm_cgroup_memory(const struct aglm_fsroot *fs, double *out);
+/* Bytes that can still be had below the tightest limit, page cache that can be dropped included;
+ * INFINITY without a limit. */
+int aglm_cgroup_memory_room(const struct aglm_fsroot *fs, double *out);
+/* 1 or 2: which version limits memory here; a code of fsroot.h. */
+int aglm_cgroup_memory_version(const struct aglm_fsroot *fs);
 
 #endif

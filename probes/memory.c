@@ -64,6 +64,20 @@ static double nominal_size(double total)
     return ceil(total / (power / 16)) * (power / 16);
 }
 
+/* What is left below a limit that binds, and which kind of group sets it. */
+static void add_room(struct aglm_facts *facts, const struct aglm_fsroot *fs)
+{
+    const char *key = "memory.room", *label = "Left below the limit", *source = "/sys/fs/cgroup";
+    double room;
+    aglm_facts_text(facts, "memory.limit_kind", "Set by", "/proc/self/cgroup",
+                    "a control group, version %d", aglm_cgroup_memory_version(fs));
+    int rc = aglm_cgroup_memory_room(fs, &room);
+    if (rc || isinf(room))
+        aglm_facts_unknown(facts, key, label, source, "%s", aglm_fsroot_reason(rc));
+    else
+        aglm_facts_number(facts, key, label, source, "bytes", room);
+}
+
 static void add_limit(struct aglm_facts *facts, const struct aglm_fsroot *fs, double total)
 {
     const char *key = "memory.limit", *label = "Control group's limit", *source = "/sys/fs/cgroup";
@@ -75,6 +89,8 @@ static void add_limit(struct aglm_facts *facts, const struct aglm_fsroot *fs, do
         aglm_facts_text(facts, key, label, source, "none");
     else
         aglm_facts_number(facts, key, label, source, "bytes", limit);
+    if (rc == 0 && !isinf(limit) && !(total > 0 && limit >= total))
+        add_room(facts, fs);
 }
 
 /* "always [madvise] never": the word in brackets. */

@@ -29,6 +29,11 @@ int aglm_procstat_read(struct aglm_procstat *out, const struct aglm_fsroot *fs)
             at = end;
         }
     }
+    const char *running = strstr(text, "\nprocs_running ");
+    char *end = NULL;
+    double n_running = running ? (double)strtoull(running + 15, &end, 10) : -1;
+    if (!running || end == running + 15 || *end != '\n')
+        n_running = -1;
     free(text);
     if (n <= IDLE)
         return -EILSEQ;
@@ -39,7 +44,9 @@ int aglm_procstat_read(struct aglm_procstat *out, const struct aglm_fsroot *fs)
         return -ERANGE;
     *out = (struct aglm_procstat){.total = total,
                                   .idle = (double)field[IDLE] + (double)field[IOWAIT],
-                                  .steal = (double)field[STEAL]};
+                                  .steal = (double)field[STEAL],
+                                  .iowait = (double)field[IOWAIT],
+                                  .running = n_running};
     return 0;
 }
 

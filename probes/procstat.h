@@ -7,6 +7,8 @@
 /* Ticks since the machine started. idle includes waiting for I/O: the CPU is free then. */
 struct aglm_procstat {
     double total, idle, steal;
+    double iowait;  /* part of idle */
+    double running; /* tasks that run or could run now, this one among them; -1: not said */
 };
 
 /* 0, or a code of fsroot.h. */

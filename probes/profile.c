@@ -10,11 +10,40 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { SCHEMA = 1 };
+enum { SCHEMA = 1, LOAD_MS = 250, LOAD_QUICK_MS = 50 };
 
 struct aglm_profile {
     struct aglm_facts facts;
 };
+
+/* Bytes a second at which memory was read, all threads together; 0: not measured. */
+static double memory_read(const struct aglm_profile *profile)
+{
+    double best = 0;
+    for (size_t i = 0; i < profile->facts.n; i++) {
+        const struct aglm_fact *f = &profile->facts.v[i];
+        if (strncmp(f->key, "roof.read.t", 11) == 0 && f->kind == AGLM_FACT_NUMBER &&
+            f->number > best)
+            best = f->number;
+    }
+    return best;
+}
+
+/* What the options ask for beyond the limits; where storage is, always. */
+static void add_measured(struct aglm_profile *profile, const struct aglm_fsroot *fs,
+                         const struct aglm_profile_options *options)
+{
+    static const struct aglm_profile_options none = {0};
+    const struct aglm_profile_options *o = options ? options : &none;
+    if (o->latency)
+        aglm_probe_latency(&profile->facts);
+    aglm_probe_storage(&profile->facts, fs,
+                       &(struct aglm_storage_ask){.dir = o->storage_dir,
+                                                  .measure = o->storage,
+                                                  .memory_read_per_s = memory_read(profile)});
+    if (o->net)
+        aglm_probe_network(&profile->facts, o->net);
+}
 
 int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_options *options,
                         struct aglm_err *err)
@@ -22,10 +51,11 @@ int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_opt
     struct aglm_fsroot fs;
     struct aglm_cpus cpus;
     struct aglm_caches caches;
-    if (options && options->root && options->roof)
+    if (options && options->root &&
+        (options->roof || options->latency || options->storage || options->net))
         return aglm_err_set(err, -EINVAL,
-                            "device profile: the limits are measured on the running machine, not "
-                            "below %s",
+                            "device profile: it is the running machine that is measured, not what "
+                            "lies below %s",
                             options->root);
     int rc = aglm_fsroot_open(&fs, options ? options->root : NULL, err);
     if (rc)
@@ -42,10 +72,12 @@ int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_opt
     aglm_probe_cpu(&profile->facts, &fs, &cpus, &caches);
     aglm_probe_topology(&profile->facts, &fs, &cpus, &caches);
     aglm_probe_memory(&profile->facts, &fs);
-    aglm_probe_load(&profile->facts, &fs);
+    aglm_probe_swap(&profile->facts, &fs);
+    aglm_probe_load(&profile->facts, &fs, options && options->roof ? LOAD_MS : LOAD_QUICK_MS);
     aglm_probe_thermal(&profile->facts, &fs);
     if (options && options->roof)
         aglm_probe_roof(&profile->facts);
+    add_measured(profile, &fs, options);
     aglm_cpus_finish(&cpus);
     aglm_fsroot_close(&fs);
     if (profile->facts.out_of_memory) {

@@ -34,6 +34,11 @@ struct aglm_profile;
 struct aglm_profile_options {
     const char *root; /* folder that stands for "/" in every read of /sys and /proc; NULL = "/" */
     bool roof;        /* measure the device's limits too, which takes up to 3 s; not with a root */
+    /* Measured only if asked for, and not with a root: */
+    bool latency;            /* of memory, by working set: up to 1.5 s */
+    bool storage;            /* of a temporary file, nameless and bounded: up to 3 s */
+    const char *storage_dir; /* whose file system is looked at; NULL: where models are likely */
+    const char *net;         /* "HOST[:PORT]" to connect to; NULL: no network is touched */
 };
 
 /* Runs every probe. Returns 0 and a profile in *out that the caller destroys, or a negative errno

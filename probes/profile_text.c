@@ -18,9 +18,12 @@ enum {
 static const struct {
     const char *prefix, *heading;
 } groups[] = {
-    {"device.", "Device"}, {"os.", "Device"},         {"virt.", "Device"},
-    {"cpu.", "Processor"}, {"topology.", "Topology"}, {"memory.", "Memory"},
-    {"load.", "Load now"}, {"thermal.", "Heat"},      {"roof.", "Limits, measured"},
+    {"device.", "Device"},         {"os.", "Device"},
+    {"virt.", "Device"},           {"cpu.", "Processor"},
+    {"topology.", "Topology"},     {"memory.", "Memory"},
+    {"load.", "Load now"},         {"thermal.", "Heat"},
+    {"roof.", "Limits, measured"}, {"latency.", "Memory latency, measured"},
+    {"storage.", "Storage"},       {"network.", "Network"},
 };
 
 static const char *heading_of(const char *key)
@@ -111,6 +114,11 @@ static void format_number(const struct aglm_fact *fact, char *buf, size_t cap)
         snprintf(buf, cap, "%.1f GB/s", value / 1e9);
     else if (strcmp(fact->unit, "ops/s") == 0 || strcmp(fact->unit, "flops/s") == 0)
         snprintf(buf, cap, "%.1f %s", value / 1e9, fact->unit[0] == 'o' ? "Gop/s" : "GFLOP/s");
+    else if (strcmp(fact->unit, "ns") == 0 || strcmp(fact->unit, "ms") == 0 ||
+             strcmp(fact->unit, "us") == 0)
+        snprintf(buf, cap, "%.3g %s", value, fact->unit);
+    else if (strcmp(fact->unit, "1/s") == 0)
+        snprintf(buf, cap, "%.0f/s", value);
     else if (strcmp(fact->unit, "s") == 0)
         snprintf(buf, cap, "%.2f s", value);
     else if (strcmp(fact->unit, "count") == 0 || !fact->unit[0])

@@ -1,8 +1,9 @@
 /* Thresholds from INI text; see thresholds.h.
  *
- * Keys of a section: label, kind (below, above, reference), metric, model, unit, good, alert, value
- * (for references), source. An override's section needs only the keys that it changes. Unknown
- * keys, numbers that are not finite and limits in the wrong order are refused, with the line.
+ * Keys of a section: label, kind (below, above, reference), metric, fact, model, unit, good, alert,
+ * value (for references), source. An override's section needs only the keys that it changes.
+ * Unknown keys, numbers that are not finite and limits in the wrong order are refused, with the
+ * line.
  */
 #include "probes/thresholds.h"
 
@@ -74,6 +75,8 @@ static bool set_key(struct aglm_threshold *e, const char *key, const char *value
         return set_text(e->label, sizeof(e->label), value);
     if (strcmp(key, "metric") == 0)
         return set_text(e->metric, sizeof(e->metric), value);
+    if (strcmp(key, "fact") == 0)
+        return set_text(e->fact, sizeof(e->fact), value);
     if (strcmp(key, "model") == 0)
         return set_text(e->model, sizeof(e->model), value);
     if (strcmp(key, "unit") == 0)

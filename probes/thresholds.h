@@ -21,10 +21,12 @@ enum aglm_threshold_kind {
 };
 
 struct aglm_threshold {
-    char id[64];      /* the section's name */
-    char label[128];  /* for people */
-    char metric[32];  /* what it applies to: "ttft_ms", "decode_ts", … ; ids without a measured
-                         metric: "" */
+    char id[64];     /* the section's name */
+    char label[128]; /* for people */
+    char metric[32]; /* what it applies to: "ttft_ms", "decode_ts", … ; ids without a measured
+                        metric: "" */
+    char fact[64]; /* key of the profile's fact that it judges, "prefix*" for the first known one of
+                      these, or "" */
     char model[64];   /* reference lines: the model it was published for, or "" for any */
     char unit[16];    /* of good, alert and of the values judged */
     char source[256]; /* where the figure comes from */

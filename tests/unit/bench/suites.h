@@ -6,6 +6,7 @@
 
 Suite *aglm_suite_cpumask(void);
 Suite *aglm_suite_generate(void);
+Suite *aglm_suite_advice(void);
 Suite *aglm_suite_matrix(void);
 Suite *aglm_suite_options(void);
 Suite *aglm_suite_output(void);

@@ -12,6 +12,7 @@ int main(void)
     srunner_add_suite(runner, profile_suite());
     srunner_add_suite(runner, devices_suite());
     srunner_add_suite(runner, conditions_suite());
+    srunner_add_suite(runner, measured_suite());
     srunner_add_suite(runner, placement_suite());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

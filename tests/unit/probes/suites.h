@@ -11,6 +11,7 @@ Suite *cgroup_suite(void);
 Suite *devices_suite(void);
 Suite *profile_suite(void);
 Suite *conditions_suite(void);
+Suite *measured_suite(void);
 Suite *placement_suite(void);
 
 #endif
