@@ -94,11 +94,8 @@ static int check_isa(const char *option, const char *item, struct aglm_err *err)
 
 static int check_cache_type(const char *option, const char *item, struct aglm_err *err)
 {
-    static const char *const names[] = {"f16", "q8_0", "q4_0"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(item, names[i]) == 0) {
-            return 0;
-        }
+    if (strcmp(item, "f16") == 0 || strcmp(item, "q8_0") == 0 || strcmp(item, "q4_0") == 0) {
+        return 0;
     }
     return aglm_err_set(err, -EINVAL,
                         "%s: '%.40s' is no type of the KV cache: give f16, q8_0 or q4_0", option,

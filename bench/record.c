@@ -6,7 +6,7 @@
  */
 #include "bench/record.h"
 
-#include "bench/escape.h"
+#include "bench/record_json.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_EXACT 9007199254740992.0 /* 2^53 */
 #define MAX_SAMPLES 100000
 #define MAX_TOKENS 16777216
 
@@ -175,64 +174,22 @@ static const struct condition conditions[] = {
 
 /* ---- writing ---- */
 
-static cJSON *whole_number(uint64_t v)
-{
-    char text[24];
-    if ((double)v < MAX_EXACT) {
-        return cJSON_CreateNumber((double)v);
-    }
-    snprintf(text, sizeof(text), "%" PRIu64, v);
-    return cJSON_CreateString(text);
-}
-
-static cJSON *clean_string(const char *text)
-{
-    char *clean = aglm_utf8_clean(text);
-    cJSON *item = clean != NULL ? cJSON_CreateString(clean) : NULL;
-    free(clean);
-    return item;
-}
-
-/* Adds item, which may be NULL for lack of memory, and owns it from here on. */
-static bool add(cJSON *object, const char *name, cJSON *item)
-{
-    if (item == NULL || !cJSON_AddItemToObject(object, name, item)) {
-        cJSON_Delete(item);
-        return false;
-    }
-    return true;
-}
-
-static bool push(cJSON *array, cJSON *item)
-{
-    if (item == NULL || !cJSON_AddItemToArray(array, item)) {
-        cJSON_Delete(item);
-        return false;
-    }
-    return true;
-}
-
-static cJSON *real_number(double v)
-{
-    return isfinite(v) ? cJSON_CreateNumber(v) : cJSON_CreateNull();
-}
-
 static cJSON *field_to_json(const struct aglm_record *record, const struct field *field)
 {
     const char *at = (const char *)record + field->offset;
     switch (field->kind) {
     case TEXT:
-        return clean_string(at);
+        return aglm_record_json_text(at);
     case U32:
         return cJSON_CreateNumber((double)*(const uint32_t *)(const void *)at);
     case U64:
-        return whole_number(*(const uint64_t *)(const void *)at);
+        return aglm_record_json_whole(*(const uint64_t *)(const void *)at);
     case I64:
         return cJSON_CreateNumber((double)*(const int64_t *)(const void *)at);
     case BOOLEAN:
         return cJSON_CreateBool(*(const bool *)(const void *)at);
     case REAL:
-        return real_number(*(const double *)(const void *)at);
+        return aglm_record_json_real(*(const double *)(const void *)at);
     }
     return NULL;
 }
@@ -242,7 +199,7 @@ static cJSON *conditions_to_json(const struct aglm_conditions *c)
     cJSON *object = cJSON_CreateObject();
     for (size_t i = 0; object != NULL && i < N_CONDITIONS; i++) {
         double v = *(const double *)(const void *)((const char *)c + conditions[i].offset);
-        if (!add(object, conditions[i].name, real_number(v))) {
+        if (!aglm_record_json_add(object, conditions[i].name, aglm_record_json_real(v))) {
             cJSON_Delete(object);
             return NULL;
         }
@@ -259,80 +216,26 @@ static cJSON *sample_to_json(const struct aglm_sample *s)
         goto fail;
     }
     for (size_t i = 0; i < s->n_token_ns; i++) {
-        if (!push(tokens, whole_number(s->token_ns[i]))) {
+        if (!aglm_record_json_push(tokens, aglm_record_json_whole(s->token_ns[i]))) {
             cJSON_Delete(tokens);
             goto fail;
         }
     }
-    if (!add(object, "token_ns", tokens) ||
-        !add(object, "prefill_ns", whole_number(s->prefill_ns)) ||
-        !add(object, "first_token_ns", whole_number(s->first_token_ns)) ||
-        !add(object, "total_ns", whole_number(s->total_ns)) ||
-        !add(object, "peak_rss_bytes", whole_number(s->peak_rss_bytes)) ||
-        !add(object, "before", conditions_to_json(&s->before)) ||
-        !add(object, "after", conditions_to_json(&s->after))) {
+    if (!aglm_record_json_add(object, "token_ns", tokens) ||
+        !aglm_record_json_add(object, "prefill_ns", aglm_record_json_whole(s->prefill_ns)) ||
+        !aglm_record_json_add(object, "first_token_ns",
+                              aglm_record_json_whole(s->first_token_ns)) ||
+        !aglm_record_json_add(object, "total_ns", aglm_record_json_whole(s->total_ns)) ||
+        !aglm_record_json_add(object, "peak_rss_bytes",
+                              aglm_record_json_whole(s->peak_rss_bytes)) ||
+        !aglm_record_json_add(object, "before", conditions_to_json(&s->before)) ||
+        !aglm_record_json_add(object, "after", conditions_to_json(&s->after))) {
         goto fail;
     }
     return object;
 fail:
     cJSON_Delete(object);
     return NULL;
-}
-
-/* Numbers of an operator; all of them must be there. */
-struct operator_number {
-    const char *name;
-    enum kind kind;
-    size_t offset;
-};
-
-#define OPERATOR(kind, name)                              \
-    {                                                     \
-#name, kind, offsetof(struct aglm_operator, name) \
-    }
-
-static const struct operator_number operator_numbers[] = {
-    OPERATOR(U64, calls),         OPERATOR(U64, ns),         OPERATOR(U64, wait_ns),
-    OPERATOR(REAL, weight_bytes), OPERATOR(REAL, kv_bytes),  OPERATOR(REAL, act_bytes),
-    OPERATOR(REAL, int8_ops),     OPERATOR(REAL, float_ops),
-};
-
-#define N_OPERATOR_NUMBERS (sizeof(operator_numbers) / sizeof(operator_numbers[0]))
-
-static cJSON *operator_to_json(const struct aglm_operator *o)
-{
-    cJSON *object = cJSON_CreateObject();
-    if (object == NULL || !add(object, "phase", clean_string(o->phase)) ||
-        !add(object, "name", clean_string(o->name))) {
-        goto fail;
-    }
-    for (size_t i = 0; i < N_OPERATOR_NUMBERS; i++) {
-        const struct operator_number *n = &operator_numbers[i];
-        const char *at = (const char *)o + n->offset;
-        if (!add(object, n->name,
-                 n->kind == U64 ? whole_number(*(const uint64_t *)(const void *)at)
-                                : real_number(*(const double *)(const void *)at))) {
-            goto fail;
-        }
-    }
-    return object;
-fail:
-    cJSON_Delete(object);
-    return NULL;
-}
-
-static bool operators_to_json(cJSON *root, const struct aglm_record *record)
-{
-    cJSON *array = cJSON_CreateArray();
-    if (!add(root, "operators", array)) {
-        return false;
-    }
-    for (size_t i = 0; i < record->n_operators; i++) {
-        if (!push(array, operator_to_json(&record->operators[i]))) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static cJSON *profile_to_json(const char *profile)
@@ -350,21 +253,21 @@ char *aglm_record_json(const struct aglm_record *record)
         cJSON_Delete(samples);
         goto out;
     }
-    if (!add(root, "samples", samples) ||
-        !add(root, "schema", cJSON_CreateNumber(AGLM_RECORD_SCHEMA)) ||
-        !add(root, "profile", profile_to_json(record->profile_json))) {
+    if (!aglm_record_json_add(root, "samples", samples) ||
+        !aglm_record_json_add(root, "schema", cJSON_CreateNumber(AGLM_RECORD_SCHEMA)) ||
+        !aglm_record_json_add(root, "profile", profile_to_json(record->profile_json))) {
         goto out;
     }
     for (size_t i = 0; i < N_FIELDS; i++) {
-        if (!add(root, fields[i].name, field_to_json(record, &fields[i]))) {
+        if (!aglm_record_json_add(root, fields[i].name, field_to_json(record, &fields[i]))) {
             goto out;
         }
     }
-    if (record->n_operators > 0 && !operators_to_json(root, record)) {
+    if (record->n_operators > 0 && !aglm_record_operators_json(root, record)) {
         goto out;
     }
     for (size_t i = 0; i < record->n_samples; i++) {
-        if (!push(samples, sample_to_json(&record->samples[i]))) {
+        if (!aglm_record_json_push(samples, sample_to_json(&record->samples[i]))) {
             goto out;
         }
     }
@@ -375,34 +278,6 @@ out:
 }
 
 /* ---- reading ---- */
-
-/* A whole number that fits in 64 bits, from a JSON number up to 2^53 or from a string of digits. */
-static bool read_whole(const cJSON *item, uint64_t max, uint64_t *out)
-{
-    uint64_t v;
-    if (cJSON_IsNumber(item)) {
-        double d = item->valuedouble;
-        if (!(d >= 0 && d <= MAX_EXACT && d == floor(d))) {
-            return false;
-        }
-        v = (uint64_t)d;
-    } else if (cJSON_IsString(item)) {
-        const char *s = item->valuestring;
-        char *end;
-        if (s[0] < '0' || s[0] > '9') {
-            return false;
-        }
-        errno = 0;
-        v = strtoull(s, &end, 10);
-        if (errno != 0 || *end != '\0') {
-            return false;
-        }
-    } else {
-        return false;
-    }
-    *out = v;
-    return v <= max;
-}
 
 static bool field_from_json(struct aglm_record *record, const struct field *field,
                             const cJSON *item)
@@ -417,15 +292,15 @@ static bool field_from_json(struct aglm_record *record, const struct field *fiel
         snprintf(at, field->size, "%s", item->valuestring);
         return true;
     case U32:
-        if (!read_whole(item, UINT32_MAX, &v)) {
+        if (!aglm_record_json_read_whole(item, UINT32_MAX, &v)) {
             return false;
         }
         *(uint32_t *)(void *)at = (uint32_t)v;
         return true;
     case U64:
-        return read_whole(item, UINT64_MAX, (uint64_t *)(void *)at);
+        return aglm_record_json_read_whole(item, UINT64_MAX, (uint64_t *)(void *)at);
     case I64:
-        if (!read_whole(item, INT64_MAX, &v)) {
+        if (!aglm_record_json_read_whole(item, INT64_MAX, &v)) {
             return false;
         }
         *(int64_t *)(void *)at = (int64_t)v;
@@ -474,7 +349,7 @@ static int read_tokens(struct aglm_sample *s, const cJSON *tokens)
     }
     cJSON_ArrayForEach(item, tokens)
     {
-        if (!read_whole(item, INT64_MAX, &s->token_ns[s->n_token_ns])) {
+        if (!aglm_record_json_read_whole(item, INT64_MAX, &s->token_ns[s->n_token_ns])) {
             return -EINVAL;
         }
         s->n_token_ns++;
@@ -495,7 +370,7 @@ static int sample_from_json(struct aglm_sample *s, const cJSON *object, size_t i
                          {"peak_rss_bytes", &s->peak_rss_bytes}};
     for (size_t j = 0; j < sizeof(numbers) / sizeof(numbers[0]); j++) {
         const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, numbers[j].name);
-        if (!read_whole(item, INT64_MAX, numbers[j].at)) {
+        if (!aglm_record_json_read_whole(item, INT64_MAX, numbers[j].at)) {
             return bad(err, i, numbers[j].name);
         }
     }
@@ -535,57 +410,6 @@ static int samples_from_json(struct aglm_record *record, const cJSON *samples, s
     return 0;
 }
 
-static bool operator_from_json(struct aglm_operator *o, const cJSON *object)
-{
-    const char *phase = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "phase"));
-    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "name"));
-    if (phase == NULL || name == NULL || strlen(phase) >= sizeof(o->phase) ||
-        strlen(name) >= sizeof(o->name)) {
-        return false;
-    }
-    snprintf(o->phase, sizeof(o->phase), "%s", phase);
-    snprintf(o->name, sizeof(o->name), "%s", name);
-    for (size_t i = 0; i < N_OPERATOR_NUMBERS; i++) {
-        const struct operator_number *n = &operator_numbers[i];
-        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, n->name);
-        char *at = (char *)o + n->offset;
-        if (n->kind == U64 ? !read_whole(item, INT64_MAX, (uint64_t *)(void *)at)
-                           : !cJSON_IsNumber(item)) {
-            return false;
-        }
-        if (n->kind == REAL) {
-            *(double *)(void *)at = item->valuedouble;
-        }
-    }
-    return true;
-}
-
-/* May be absent. */
-static int operators_from_json(struct aglm_record *record, const cJSON *array, struct aglm_err *err)
-{
-    int n = cJSON_GetArraySize(array);
-    const cJSON *item;
-    if (array == NULL) {
-        return 0;
-    }
-    if (!cJSON_IsArray(array) || n > MAX_SAMPLES) {
-        return aglm_err_set(err, -EINVAL, "record: operators is no array or absurdly long");
-    }
-    record->operators = calloc((size_t)n + 1, sizeof(*record->operators));
-    if (record->operators == NULL) {
-        return aglm_err_set(err, -ENOMEM, "record: out of memory");
-    }
-    cJSON_ArrayForEach(item, array)
-    {
-        if (!operator_from_json(&record->operators[record->n_operators], item)) {
-            return aglm_err_set(err, -EINVAL, "record: operators[%zu] is not complete",
-                                record->n_operators);
-        }
-        record->n_operators++;
-    }
-    return 0;
-}
-
 static int profile_from_json(struct aglm_record *record, const cJSON *profile, struct aglm_err *err)
 {
     if (cJSON_IsNull(profile)) {
@@ -604,7 +428,8 @@ static int from_json(struct aglm_record *record, const cJSON *root, struct aglm_
     if (!cJSON_IsObject(root)) {
         return aglm_err_set(err, -EINVAL, "record: not a JSON object");
     }
-    if (!read_whole(cJSON_GetObjectItemCaseSensitive(root, "schema"), UINT64_MAX, &schema) ||
+    if (!aglm_record_json_read_whole(cJSON_GetObjectItemCaseSensitive(root, "schema"), UINT64_MAX,
+                                     &schema) ||
         schema != AGLM_RECORD_SCHEMA) {
         return aglm_err_set(err, -EINVAL, "record: schema is not %d", AGLM_RECORD_SCHEMA);
     }
@@ -622,7 +447,8 @@ static int from_json(struct aglm_record *record, const cJSON *root, struct aglm_
     }
     int rc = profile_from_json(record, cJSON_GetObjectItemCaseSensitive(root, "profile"), err);
     if (rc == 0) {
-        rc = operators_from_json(record, cJSON_GetObjectItemCaseSensitive(root, "operators"), err);
+        rc = aglm_record_operators_parse(record,
+                                         cJSON_GetObjectItemCaseSensitive(root, "operators"), err);
     }
     return rc < 0
                ? rc
