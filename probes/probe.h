@@ -22,6 +22,7 @@ void aglm_probe_memory(struct aglm_facts *facts, const struct aglm_fsroot *fs);
 /* Takes 50 ms on the running machine: it reads the counters twice. */
 void aglm_probe_load(struct aglm_facts *facts, const struct aglm_fsroot *fs);
 void aglm_probe_thermal(struct aglm_facts *facts, const struct aglm_fsroot *fs);
+void aglm_probe_power(struct aglm_facts *facts, const struct aglm_fsroot *fs);
 /* Measures the limits of the running machine: up to 3 s at full load. */
 void aglm_probe_roof(struct aglm_facts *facts);
 

@@ -2,6 +2,7 @@
  * profile.h. */
 #include "probes/profile.h"
 
+#include "probes/guard.h"
 #include "probes/probe.h"
 
 #include <cjson/cJSON.h>
@@ -16,12 +17,48 @@ struct aglm_profile {
     struct aglm_facts facts;
 };
 
+/* What hangs takes this long; each of these takes less than 100 ms on a healthy device. */
+enum { PROBE_MS = 3000 };
+
+/* The probes that share the tables of CPUs and caches. */
+static void probe_system(struct aglm_facts *facts, const struct aglm_fsroot *fs)
+{
+    struct aglm_cpus cpus;
+    struct aglm_caches caches;
+    aglm_cpus_read(&cpus, fs);
+    aglm_caches_read(&caches, fs, &cpus);
+    aglm_probe_os(facts, fs);
+    aglm_probe_virt(facts, fs, &cpus);
+    aglm_probe_cpu(facts, fs, &cpus, &caches);
+    aglm_probe_topology(facts, fs, &cpus, &caches);
+    aglm_cpus_finish(&cpus);
+}
+
+/* The probes in the order of their facts. Each runs in a child, so that one which hangs (a driver's
+ * file that is never answered) is given up and named. */
+static const struct probe {
+    const char *name;
+    void (*run)(struct aglm_facts *facts, const struct aglm_fsroot *fs);
+} probes[] = {
+    {"system", probe_system},        {"memory", aglm_probe_memory}, {"load", aglm_probe_load},
+    {"thermal", aglm_probe_thermal}, {"power", aglm_probe_power},
+};
+
+struct guarded {
+    const struct probe *probe;
+    const struct aglm_fsroot *fs;
+};
+
+static void run_guarded(struct aglm_facts *facts, const void *arg)
+{
+    const struct guarded *g = arg;
+    g->probe->run(facts, g->fs);
+}
+
 int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_options *options,
                         struct aglm_err *err)
 {
     struct aglm_fsroot fs;
-    struct aglm_cpus cpus;
-    struct aglm_caches caches;
     if (options && options->root && options->roof)
         return aglm_err_set(err, -EINVAL,
                             "device profile: the limits are measured on the running machine, not "
@@ -35,18 +72,12 @@ int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_opt
         aglm_fsroot_close(&fs);
         return aglm_err_set(err, -ENOMEM, "device profile: out of memory");
     }
-    aglm_cpus_read(&cpus, &fs);
-    aglm_caches_read(&caches, &fs, &cpus);
-    aglm_probe_os(&profile->facts, &fs);
-    aglm_probe_virt(&profile->facts, &fs, &cpus);
-    aglm_probe_cpu(&profile->facts, &fs, &cpus, &caches);
-    aglm_probe_topology(&profile->facts, &fs, &cpus, &caches);
-    aglm_probe_memory(&profile->facts, &fs);
-    aglm_probe_load(&profile->facts, &fs);
-    aglm_probe_thermal(&profile->facts, &fs);
+    for (size_t i = 0; i < sizeof(probes) / sizeof(*probes); i++) {
+        const struct guarded guarded = {&probes[i], &fs};
+        aglm_guard_run(&profile->facts, probes[i].name, PROBE_MS, run_guarded, &guarded);
+    }
     if (options && options->roof)
         aglm_probe_roof(&profile->facts);
-    aglm_cpus_finish(&cpus);
     aglm_fsroot_close(&fs);
     if (profile->facts.out_of_memory) {
         aglm_profile_destroy(&profile);

@@ -9,5 +9,8 @@ Suite *cpus_suite(void);
 Suite *cgroup_suite(void);
 Suite *profile_suite(void);
 Suite *conditions_suite(void);
+Suite *child_suite(void);
+Suite *android_suite(void);
+Suite *power_suite(void);
 
 #endif
