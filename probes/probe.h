@@ -23,6 +23,8 @@ void aglm_probe_memory(struct aglm_facts *facts, const struct aglm_fsroot *fs);
 void aglm_probe_load(struct aglm_facts *facts, const struct aglm_fsroot *fs);
 void aglm_probe_thermal(struct aglm_facts *facts, const struct aglm_fsroot *fs);
 void aglm_probe_power(struct aglm_facts *facts, const struct aglm_fsroot *fs);
+/* Loads OpenCL and Vulkan on the running machine, in children of its own: do not guard it. */
+void aglm_probe_gpu(struct aglm_facts *facts, const struct aglm_fsroot *fs);
 /* Measures the limits of the running machine: up to 3 s at full load. */
 void aglm_probe_roof(struct aglm_facts *facts);
 

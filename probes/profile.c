@@ -76,6 +76,7 @@ int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_opt
         const struct guarded guarded = {&probes[i], &fs};
         aglm_guard_run(&profile->facts, probes[i].name, PROBE_MS, run_guarded, &guarded);
     }
+    aglm_probe_gpu(&profile->facts, &fs);
     if (options && options->roof)
         aglm_probe_roof(&profile->facts);
     aglm_fsroot_close(&fs);

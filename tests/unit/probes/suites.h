@@ -12,5 +12,6 @@ Suite *conditions_suite(void);
 Suite *child_suite(void);
 Suite *android_suite(void);
 Suite *power_suite(void);
+Suite *gpu_suite(void);
 
 #endif
