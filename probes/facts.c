@@ -2,6 +2,7 @@
 #include "probes/facts.h"
 
 #include "probes/fsroot.h"
+#include "probes/guard.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -42,6 +43,8 @@ static void append(struct aglm_facts *facts, struct aglm_fact fact, const char *
         return;
     }
     facts->v[facts->n++] = fact;
+    if (facts->wire > 0)
+        aglm_wire_fact(facts->wire, &fact);
 }
 
 /* Formatted text without anything that is not printable; NULL for lack of memory. */
@@ -92,6 +95,8 @@ void aglm_facts_identity(struct aglm_facts *facts)
 {
     if (facts->n > 0)
         facts->v[facts->n - 1].identity = true;
+    if (facts->n > 0 && facts->wire > 0)
+        aglm_wire_mark(facts->wire, 'I');
 }
 
 void aglm_facts_finish(struct aglm_facts *facts)

@@ -13,6 +13,7 @@ struct aglm_facts {
     struct aglm_fact *v; /* [n] */
     size_t n, cap;
     bool out_of_memory;
+    int wire; /* > 0: each fact is also written there at once, see guard.h */
 };
 
 /* Each adds one fact at the end. key, label, source and unit are copied. */

@@ -55,6 +55,13 @@ static const struct aglm_fact *find(const struct aglm_profile *profile, const ch
     return unknown;
 }
 
+/* What only software does counts for nothing: "software only: …" of gpu.vulkan_compute. */
+static bool is_no(const char *text)
+{
+    return strcmp(text, "none") == 0 || strncmp(text, "no", 3) == 0 ||
+           strncmp(text, "software only", 13) == 0;
+}
+
 void aglm_judge(struct aglm_judgement *out, const struct aglm_profile *profile,
                 const struct aglm_threshold *t)
 {
@@ -63,7 +70,7 @@ void aglm_judge(struct aglm_judgement *out, const struct aglm_profile *profile,
     if (f && f->kind == AGLM_FACT_NUMBER)
         value = aglm_judge_convert(f->number, f->unit, t->unit);
     else if (f && f->kind == AGLM_FACT_TEXT)
-        value = strcmp(f->text, "none") == 0 || strcmp(f->text, "no") == 0 ? 0 : 1;
+        value = is_no(f->text) ? 0 : 1;
     *out = (struct aglm_judgement){
         .threshold = t, .fact = f, .value = value, .status = aglm_threshold_judge(t, value)};
 }

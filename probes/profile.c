@@ -2,6 +2,7 @@
  * profile.h. */
 #include "probes/profile.h"
 
+#include "probes/guard.h"
 #include "probes/probe.h"
 
 #include <cjson/cJSON.h>
@@ -45,12 +46,70 @@ static void add_measured(struct aglm_profile *profile, const struct aglm_fsroot 
         aglm_probe_network(&profile->facts, o->net);
 }
 
+/* What hangs takes this long; each of these takes less than 100 ms on a healthy device. */
+enum { PROBE_MS = 3000 };
+
+/* The probes that share the tables of CPUs and caches. */
+static void probe_system(struct aglm_facts *facts, const struct aglm_fsroot *fs)
+{
+    struct aglm_cpus cpus;
+    struct aglm_caches caches;
+    aglm_cpus_read(&cpus, fs);
+    aglm_caches_read(&caches, fs, &cpus);
+    aglm_probe_os(facts, fs);
+    aglm_probe_virt(facts, fs, &cpus);
+    aglm_probe_cpu(facts, fs, &cpus, &caches);
+    aglm_probe_topology(facts, fs, &cpus, &caches);
+    aglm_cpus_finish(&cpus);
+}
+
+static void probe_memory(struct aglm_facts *facts, const struct aglm_fsroot *fs)
+{
+    aglm_probe_memory(facts, fs);
+    aglm_probe_swap(facts, fs);
+}
+
+static void probe_load(struct aglm_facts *facts, const struct aglm_fsroot *fs)
+{
+    aglm_probe_load(facts, fs, LOAD_QUICK_MS);
+}
+
+static void probe_load_long(struct aglm_facts *facts, const struct aglm_fsroot *fs)
+{
+    aglm_probe_load(facts, fs, LOAD_MS);
+}
+
+/* The probes in the order of their facts. Each runs in a child, so that one which hangs (a driver's
+ * file that is never answered) is given up and named. */
+static const struct probe {
+    const char *name;
+    void (*run)(struct aglm_facts *facts, const struct aglm_fsroot *fs);
+    void (*measure)(struct aglm_facts *facts, const struct aglm_fsroot *fs); /* NULL: the same */
+} probes[] = {
+    {"system", probe_system, NULL},        {"memory", probe_memory, NULL},
+    {"load", probe_load, probe_load_long}, {"thermal", aglm_probe_thermal, NULL},
+    {"power", aglm_probe_power, NULL},
+};
+
+struct guarded {
+    const struct probe *probe;
+    const struct aglm_fsroot *fs;
+    bool measured;
+};
+
+static void run_guarded(struct aglm_facts *facts, const void *arg)
+{
+    const struct guarded *g = arg;
+    if (g->measured && g->probe->measure)
+        g->probe->measure(facts, g->fs);
+    else
+        g->probe->run(facts, g->fs);
+}
+
 int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_options *options,
                         struct aglm_err *err)
 {
     struct aglm_fsroot fs;
-    struct aglm_cpus cpus;
-    struct aglm_caches caches;
     if (options && options->root &&
         (options->roof || options->latency || options->storage || options->net))
         return aglm_err_set(err, -EINVAL,
@@ -65,20 +124,15 @@ int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_opt
         aglm_fsroot_close(&fs);
         return aglm_err_set(err, -ENOMEM, "device profile: out of memory");
     }
-    aglm_cpus_read(&cpus, &fs);
-    aglm_caches_read(&caches, &fs, &cpus);
-    aglm_probe_os(&profile->facts, &fs);
-    aglm_probe_virt(&profile->facts, &fs, &cpus);
-    aglm_probe_cpu(&profile->facts, &fs, &cpus, &caches);
-    aglm_probe_topology(&profile->facts, &fs, &cpus, &caches);
-    aglm_probe_memory(&profile->facts, &fs);
-    aglm_probe_swap(&profile->facts, &fs);
-    aglm_probe_load(&profile->facts, &fs, options && options->roof ? LOAD_MS : LOAD_QUICK_MS);
-    aglm_probe_thermal(&profile->facts, &fs);
-    if (options && options->roof)
+    const bool measured = options && options->roof;
+    for (size_t i = 0; i < sizeof(probes) / sizeof(*probes); i++) {
+        const struct guarded guarded = {&probes[i], &fs, measured};
+        aglm_guard_run(&profile->facts, probes[i].name, PROBE_MS, run_guarded, &guarded);
+    }
+    aglm_probe_gpu(&profile->facts, &fs);
+    if (measured)
         aglm_probe_roof(&profile->facts);
     add_measured(profile, &fs, options);
-    aglm_cpus_finish(&cpus);
     aglm_fsroot_close(&fs);
     if (profile->facts.out_of_memory) {
         aglm_profile_destroy(&profile);

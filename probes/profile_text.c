@@ -22,8 +22,10 @@ static const struct {
     {"virt.", "Device"},           {"cpu.", "Processor"},
     {"topology.", "Topology"},     {"memory.", "Memory"},
     {"load.", "Load now"},         {"thermal.", "Heat"},
+    {"power.", "Power"},           {"gpu.", "Graphics"},
     {"roof.", "Limits, measured"}, {"latency.", "Memory latency, measured"},
     {"storage.", "Storage"},       {"network.", "Network"},
+    {"probe.", "Given up"},
 };
 
 static const char *heading_of(const char *key)
@@ -134,6 +136,20 @@ static bool is_low_of(const struct aglm_fact *a, const struct aglm_fact *b)
     return b && strncmp(a->key, b->key, n) == 0 && strcmp(b->key + n, ".low") == 0;
 }
 
+/* Phones have dozens of thermal zones and sensors; not all are shown. */
+static bool is_zone(const struct aglm_fact *fact)
+{
+    return strncmp(fact->key, "thermal.zone", 12) == 0 ||
+           strncmp(fact->key, "thermal.sensor", 14) == 0;
+}
+
+/* Whether b tells the trip points of zone or sensor a: "thermal.zone0.trips" of "thermal.zone0". */
+static bool is_trips_of(const struct aglm_fact *a, const struct aglm_fact *b)
+{
+    size_t n = strlen(a->key);
+    return b && strncmp(a->key, b->key, n) == 0 && strcmp(b->key + n, ".trips") == 0;
+}
+
 static void print_fact(FILE *out, const struct aglm_fact *fact, const struct aglm_fact *next)
 {
     size_t label = fitting(fact->label, LABEL_WIDTH);
@@ -149,7 +165,16 @@ static void print_fact(FILE *out, const struct aglm_fact *fact, const struct agl
     }
     if (fact->kind == AGLM_FACT_UNKNOWN)
         snprintf(buf, sizeof(buf), "unknown (%s)", fact->text);
+    if (fact->kind != AGLM_FACT_TEXT && is_trips_of(fact, next))
+        snprintf(buf + strlen(buf), sizeof(buf) - strlen(buf), "; %s", next->text);
     print_wrapped(out, fact->kind == AGLM_FACT_TEXT ? fact->text : buf);
+}
+
+/* Says how many of the zones before were not shown. */
+static void print_hidden(FILE *out, size_t zones)
+{
+    if (zones > ZONES_SHOWN)
+        fprintf(out, "%*sand %zu more zones, in the JSON form\n", INDENT, "", zones - ZONES_SHOWN);
 }
 
 void aglm_profile_print(const struct aglm_profile *profile, FILE *out)
@@ -160,16 +185,20 @@ void aglm_profile_print(const struct aglm_profile *profile, FILE *out)
     for (size_t i = 0; i < count; i++) {
         const struct aglm_fact *fact = aglm_profile_at(profile, i);
         const char *own = heading_of(fact->key);
+        if (!is_zone(fact) && zones > 0) {
+            print_hidden(out, zones);
+            zones = 0;
+        }
         if (!heading || strcmp(own, heading) != 0)
             fprintf(out, "%s%s\n", heading ? "\n" : "", own);
         heading = own;
-        if (strncmp(fact->key, "thermal.zone", 12) == 0 && ++zones > ZONES_SHOWN)
+        const struct aglm_fact *next = aglm_profile_at(profile, i + 1);
+        i += is_low_of(fact, next) || is_trips_of(fact, next); /* told in the same line */
+        if (is_zone(fact) && ++zones > ZONES_SHOWN)
             continue;
-        print_fact(out, fact, aglm_profile_at(profile, i + 1));
-        i += is_low_of(fact, aglm_profile_at(profile, i + 1));
+        print_fact(out, fact, next);
     }
-    if (zones > ZONES_SHOWN)
-        fprintf(out, "%*sand %zu more zones, in the JSON form\n", INDENT, "", zones - ZONES_SHOWN);
+    print_hidden(out, zones);
     aglm_profile_fingerprint(profile, fingerprint);
     fprintf(out, "\nFingerprint\n%*s%s\n", INDENT, "", fingerprint);
 }

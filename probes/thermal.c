@@ -1,6 +1,7 @@
 /* Thermal zones; see thermal.h. */
 #include "probes/thermal.h"
 
+#include "probes/android_thermal.h"
 #include "probes/probe.h"
 
 #include <errno.h>
@@ -44,7 +45,7 @@ double aglm_thermal_hottest(const struct aglm_fsroot *fs)
     return hottest;
 }
 
-static void add_zone(struct aglm_facts *facts, const char *name,
+static void add_zone(struct aglm_facts *facts, const struct aglm_fsroot *fs, const char *name,
                      const struct aglm_thermal_zone *zone)
 {
     char key[64], label[96], source[96];
@@ -59,30 +60,48 @@ static void add_zone(struct aglm_facts *facts, const char *name,
         aglm_facts_unknown(facts, key, label, source, "%s", aglm_fsroot_reason(zone->code));
     else
         aglm_facts_number(facts, key, label, source, "degC", zone->degc);
+    aglm_thermal_add_trips(facts, fs, name, key, label, source);
+}
+
+/* The hottest zone, or the hottest sensor of Android's service where no zone can be read. */
+static void add_hottest(struct aglm_facts *facts, const struct aglm_thermal_zone *zones, size_t n,
+                        int code, const struct aglm_android_thermal *service)
+{
+    const char *key = "thermal.hottest", *label = "Hottest zone";
+    double hottest = NAN;
+    for (size_t i = 0; i < n; i++)
+        hottest = fmax(hottest, zones[i].degc); /* fmax leaves out what is NaN */
+    if (!isnan(hottest)) {
+        aglm_facts_number(facts, key, label, ZONES, "degC", hottest);
+        return;
+    }
+    for (size_t i = 0; i < service->n; i++)
+        hottest = fmax(hottest, service->v[i].degc);
+    if (!isnan(hottest))
+        aglm_facts_number(facts, key, "Hottest sensor", "dumpsys thermalservice", "degC", hottest);
+    else if (code)
+        aglm_facts_unknown(facts, key, label, ZONES, "%s", aglm_fsroot_reason(code));
+    else if (n == 0)
+        aglm_facts_unknown(facts, key, label, ZONES, "no thermal zones");
+    else
+        aglm_facts_unknown(facts, key, label, ZONES, "no zone of %zu can be read: %s", n,
+                           aglm_fsroot_reason(zones[0].code));
 }
 
 void aglm_probe_thermal(struct aglm_facts *facts, const struct aglm_fsroot *fs)
 {
-    const char *key = "thermal.hottest", *label = "Hottest zone";
     struct aglm_fsroot_names names = {0};
     struct aglm_thermal_zone zones[ZONES_MAX];
-    size_t n = 0, hottest = ZONES_MAX;
+    struct aglm_android_thermal service;
+    size_t n = 0;
     int code = aglm_fsroot_list(fs, ZONES, "thermal_zone", &names);
-    for (; n < names.count && n < ZONES_MAX; n++) {
+    for (; n < names.count && n < ZONES_MAX; n++)
         aglm_thermal_zone_read(&zones[n], fs, names.names[n]);
-        if (!isnan(zones[n].degc) && (hottest == ZONES_MAX || zones[n].degc > zones[hottest].degc))
-            hottest = n;
-    }
-    if (code)
-        aglm_facts_unknown(facts, key, label, ZONES, "%s", aglm_fsroot_reason(code));
-    else if (n == 0)
-        aglm_facts_unknown(facts, key, label, ZONES, "no thermal zones");
-    else if (hottest == ZONES_MAX)
-        aglm_facts_unknown(facts, key, label, ZONES, "no zone of %zu can be read: %s", n,
-                           aglm_fsroot_reason(zones[0].code));
-    else
-        aglm_facts_number(facts, key, label, ZONES, "degC", zones[hottest].degc);
+    aglm_thermal_ask_service(facts, fs, &service);
+    add_hottest(facts, zones, n, code, &service);
+    aglm_thermal_add_sensors(facts, &service);
     for (size_t i = 0; i < n; i++)
-        add_zone(facts, names.names[i], &zones[i]);
+        add_zone(facts, fs, names.names[i], &zones[i]);
+    aglm_thermal_add_cooling(facts, fs);
     aglm_fsroot_names_finish(&names);
 }

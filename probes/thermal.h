@@ -2,6 +2,7 @@
 #ifndef AGLM_PROBES_THERMAL_H
 #define AGLM_PROBES_THERMAL_H
 
+#include "probes/facts.h"
 #include "probes/fsroot.h"
 
 struct aglm_thermal_zone {
@@ -18,5 +19,20 @@ void aglm_thermal_zone_read(struct aglm_thermal_zone *out, const struct aglm_fsr
 
 /* The hottest of the zones that can be read (at most 128 are looked at), in °C; NaN if none can. */
 double aglm_thermal_hottest(const struct aglm_fsroot *fs);
+
+/* Parts of the thermal probe: adds the trip points of a zone as "KEY.trips", if it has any; what
+ * the cooling devices are and whether one is at work. */
+void aglm_thermal_add_trips(struct aglm_facts *facts, const struct aglm_fsroot *fs,
+                            const char *zone, const char *key, const char *label,
+                            const char *source);
+void aglm_thermal_add_cooling(struct aglm_facts *facts, const struct aglm_fsroot *fs);
+
+struct aglm_android_thermal;
+/* Asks Android's thermal service: 0, or a code of probes/command.h; -ENOENT elsewhere. Its status
+ * is added, or why there is none. */
+int aglm_thermal_ask_service(struct aglm_facts *facts, const struct aglm_fsroot *fs,
+                             struct aglm_android_thermal *out);
+/* Its sensors as "thermal.sensorN", with their thresholds. */
+void aglm_thermal_add_sensors(struct aglm_facts *facts, const struct aglm_android_thermal *service);
 
 #endif

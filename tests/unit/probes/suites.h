@@ -13,5 +13,9 @@ Suite *profile_suite(void);
 Suite *conditions_suite(void);
 Suite *measured_suite(void);
 Suite *placement_suite(void);
+Suite *child_suite(void);
+Suite *android_suite(void);
+Suite *power_suite(void);
+Suite *gpu_suite(void);
 
 #endif

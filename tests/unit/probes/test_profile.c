@@ -378,12 +378,16 @@ START_TEST(text_long_values)
         tree_text(&tree, path, "45500\n");
         snprintf(path, sizeof(path), "/sys/class/thermal/thermal_zone%d/type", i);
         tree_text(&tree, path, "a-zone-with-a-name-that-is-much-longer-than-labels\n");
+        snprintf(path, sizeof(path), "/sys/class/thermal/thermal_zone%d/trip_point_0_temp", i);
+        tree_text(&tree, path, "95000\n");
     }
     load(tree.root);
     char *form = text_form();
     check_width(form);
     ck_assert_ptr_nonnull(strstr(form, "45.5 °C"));
-    ck_assert_ptr_nonnull(strstr(form, "14 more zones"));
+    ck_assert_ptr_nonnull(strstr(form, "45.5 °C; trip at 95.0 °C\n"));
+    const char *more = strstr(form, "14 more zones"), *power = strstr(form, "\nPower\n");
+    ck_assert(more && power && more < power);
     free(form);
     tree_remove(&tree);
 }

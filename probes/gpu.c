@@ -1,0 +1,128 @@
+/* The graphics processors' facts in order: OpenCL, Vulkan or vkjson, the drivers' files; see gpu.h.
+ *
+ * Each part that runs foreign code is a guarded child of its own, so that a driver which crashes in
+ * one interface leaves the other's facts. */
+#include "probes/gpu.h"
+
+#include "probes/command.h"
+#include "probes/guard.h"
+#include "probes/probe.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { DRIVER_MS = 4000, VKJSON_MS = 3000 };
+
+static const char *const opencl_libraries[] = {
+    "libOpenCL.so.1",
+    "libOpenCL.so",
+    "/vendor/lib64/libOpenCL.so",
+    "/system/vendor/lib64/libOpenCL.so",
+    "/vendor/lib64/egl/libGLES_mali.so",
+    "/vendor/lib/libOpenCL.so",
+    NULL,
+};
+static const char *const vulkan_libraries[] = {"libvulkan.so.1", "libvulkan.so", NULL};
+
+static void guarded_opencl(struct aglm_facts *facts, const void *arg)
+{
+    aglm_gpu_opencl(facts, arg);
+}
+
+static void guarded_vulkan(struct aglm_facts *facts, const void *arg)
+{
+    aglm_gpu_vulkan(facts, arg);
+}
+
+static const struct aglm_fact *find(const struct aglm_facts *facts, const char *key)
+{
+    for (size_t i = 0; i < facts->n; i++)
+        if (strcmp(facts->v[i].key, key) == 0)
+            return &facts->v[i];
+    return NULL;
+}
+
+/* Android's own view, which needs no library in this process; nothing elsewhere. */
+static void probe_vkjson(struct aglm_facts *facts, const struct aglm_fsroot *fs)
+{
+    static const char *const argv[] = {"cmd", "gpu", "vkjson", NULL};
+    const char *key = "gpu.vkjson", *source = "cmd gpu vkjson";
+    struct aglm_vulkan_device devices[AGLM_GPU_DEVICES_MAX];
+    struct aglm_command command;
+    char reason[64];
+    size_t n = 0;
+    int rc = aglm_command_run(&command, fs, argv, AGLM_COMMAND_TIMEOUT_MS, AGLM_COMMAND_BYTES_MAX);
+    if (rc == 0) {
+        rc = aglm_vkjson_parse(devices, &n, command.text);
+        command.code = rc;
+    }
+    for (size_t i = 0; i < n; i++)
+        aglm_vulkan_add(facts, source, i, &devices[i]);
+    if (rc == 0 && n == 0)
+        aglm_facts_text(facts, key, "Vulkan, by Android", source, "no devices");
+    else if (rc && rc != -ENOENT)
+        aglm_facts_unknown(facts, key, "Vulkan, by Android", source, "%s",
+                           aglm_command_reason(&command, reason, sizeof(reason)));
+    aglm_command_finish(&command);
+}
+
+static void guarded_files(struct aglm_facts *facts, const void *arg)
+{
+    aglm_gpu_nodes(facts, arg);
+}
+
+static void guarded_vkjson(struct aglm_facts *facts, const void *arg)
+{
+    probe_vkjson(facts, arg);
+}
+
+/* "yes", "software only" or "no" from the devices that either source named. */
+static void add_compute(struct aglm_facts *facts)
+{
+    const char *key = "gpu.vulkan_compute", *label = "Vulkan compute";
+    const struct aglm_fact *device = NULL, *found = NULL;
+    bool hardware = false;
+    char of[64];
+    for (size_t i = 0; i < AGLM_GPU_DEVICES_MAX; i++) {
+        snprintf(of, sizeof(of), "gpu.vulkan%zu", i);
+        device = find(facts, of);
+        snprintf(of, sizeof(of), "gpu.vulkan%zu.compute", i);
+        const struct aglm_fact *compute = find(facts, of);
+        if (!device || !compute || compute->kind != AGLM_FACT_TEXT ||
+            strcmp(compute->text, "no") == 0)
+            continue;
+        bool software = strcmp(compute->text, "in software") == 0;
+        if (!found || (hardware < !software))
+            found = device;
+        hardware = hardware || !software;
+    }
+    const struct aglm_fact *none = find(facts, "gpu.vulkan");
+    if (found)
+        aglm_facts_text(facts, key, label, found->source, "%s: %s",
+                        hardware ? "yes" : "software only", found->text);
+    else if (find(facts, "gpu.vulkan0"))
+        aglm_facts_text(facts, key, label, "Vulkan", "no: no device has a queue for it");
+    else
+        aglm_facts_unknown(facts, key, label, "Vulkan", "%s",
+                           none && none->kind == AGLM_FACT_UNKNOWN ? none->text
+                                                                   : "no device was found");
+}
+
+void aglm_probe_gpu(struct aglm_facts *facts, const struct aglm_fsroot *fs)
+{
+    const char *const reason = "only the running machine tells";
+    if (fs->live)
+        aglm_guard_run(facts, "opencl", DRIVER_MS, guarded_opencl, opencl_libraries);
+    else
+        aglm_facts_unknown(facts, "gpu.opencl", "OpenCL", "libOpenCL", "%s", reason);
+    if (fs->live)
+        aglm_guard_run(facts, "vulkan", DRIVER_MS, guarded_vulkan, vulkan_libraries);
+    if (!find(facts, "gpu.vulkan0"))
+        aglm_guard_run(facts, "vkjson", VKJSON_MS, guarded_vkjson, fs);
+    if (!fs->live && !find(facts, "gpu.vulkan0"))
+        aglm_facts_unknown(facts, "gpu.vulkan", "Vulkan", "libvulkan", "%s", reason);
+    add_compute(facts);
+    aglm_guard_run(facts, "gpufiles", VKJSON_MS, guarded_files, fs);
+}
