@@ -23,7 +23,8 @@ static bool same_but_fuse(const struct aglm_record *a, const struct aglm_record 
            strcmp(a->requantize, b->requantize) == 0 && strcmp(a->backend, b->backend) == 0 &&
            strcmp(a->isa, b->isa) == 0 && strcmp(a->cpu_mask, b->cpu_mask) == 0 &&
            strcmp(a->type_k, b->type_k) == 0 && strcmp(a->type_v, b->type_v) == 0 &&
-           a->n_threads == b->n_threads && a->n_batch == b->n_batch && a->n_ubatch == b->n_ubatch &&
+           strcmp(a->load, b->load) == 0 && a->n_threads == b->n_threads &&
+           a->n_batch == b->n_batch && a->n_ubatch == b->n_ubatch &&
            a->cpu_strict == b->cpu_strict && strcmp(a->fuse, b->fuse) != 0;
 }
 
@@ -59,16 +60,18 @@ static void print_gain(FILE *out, const struct aglm_record *without, const struc
     aglm_escape_md(test, sizeof(test), with->test);
     fprintf(out,
             "| %s | %" PRIu32 " | %s | %s | %.2f [%.2f, %.2f] | %.2f [%.2f, %.2f] | %+.1f%% | %zu "
-            "of %zu |\n",
+            "of %zu%s |\n",
             type, with->n_threads, test, without->fuse, a.median_ts, a.ci_low_ts, a.ci_high_ts,
-            b.median_ts, b.ci_low_ts, b.ci_high_ts, 100 * (ratio - 1), faster, n);
+            b.median_ts, b.ci_low_ts, b.ci_high_ts, 100 * (ratio - 1), faster, n,
+            with->valid && without->valid ? "" : ", INVALID");
 }
 
 void aglm_output_gains(FILE *out, const struct aglm_record *records, size_t n)
 {
     bool first = true;
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(records[i].fuse, "all") != 0) {
+        /* The null backend has no operators: its differences are the clock's. */
+        if (strcmp(records[i].fuse, "all") != 0 || strcmp(records[i].backend, "null") == 0) {
             continue;
         }
         for (size_t k = 0; k < n; k++) {

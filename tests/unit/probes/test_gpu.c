@@ -215,6 +215,7 @@ END_TEST
 
 /* ---- bad libraries ---- */
 
+#ifdef AGLM_HAVE_GPU_HEADERS
 static void ask_opencl(struct aglm_facts *facts, const void *arg)
 {
     aglm_gpu_opencl(facts, arg);
@@ -267,6 +268,7 @@ START_TEST(absent_drivers)
     aglm_facts_finish(&facts);
 }
 END_TEST
+#endif
 
 Suite *gpu_suite(void)
 {
