@@ -128,13 +128,14 @@ END_TEST
 
 static struct aglm_scenario_verdict judge(const char *id, const struct aglm_advice_device *d)
 {
-    static struct aglm_profile *profile;
-    struct aglm_thresholds *thresholds = NULL;
+    static struct aglm_thresholds *thresholds; /* stays: the verdict's labels belong to it */
+    struct aglm_profile *profile = NULL;
     struct aglm_scenario_verdict v = {0};
     struct aglm_err err = {0};
     size_t n;
     const struct aglm_scenario *all = aglm_scenarios(&n);
-    ck_assert_int_eq(aglm_thresholds_load(&thresholds, NULL, &err), 0);
+    if (!thresholds)
+        ck_assert_int_eq(aglm_thresholds_load(&thresholds, NULL, &err), 0);
     ck_assert_int_eq(
         aglm_profile_create(&profile, &(struct aglm_profile_options){.root = AGLM_FIXTURE}, &err),
         0);
@@ -143,7 +144,7 @@ static struct aglm_scenario_verdict judge(const char *id, const struct aglm_advi
             aglm_scenario_judge(&v, &all[i], profile, d, thresholds);
     ck_assert_ptr_nonnull(v.scenario);
     aglm_profile_destroy(&profile);
-    return v; /* its labels belong to the thresholds, which stay */
+    return v;
 }
 
 START_TEST(names_its_thresholds)
