@@ -39,7 +39,7 @@ struct aglm_operator {
     char phase[8]; /* "prefill", "decode" (the first token included) */
     char name[16]; /* "embed", "norm", … */
     uint64_t calls;
-    uint64_t ns, wait_ns; /* of the first thread: at work; waiting at the barriers behind it */
+    uint64_t ns, wait_ns; /* at work and waiting, mean of the threads; both: what it took */
     double weight_bytes, kv_bytes, act_bytes, int8_ops, float_ops; /* of all threads */
 };
 

@@ -1,8 +1,10 @@
 /* The operator profile: where the time of a forward pass goes.
  *
- * The first thread takes the time, at the end of its share of each operator and again after the
- * barrier: what it did, and what it waited for the others. Bytes and operations are those of all
- * threads, from shapes.
+ * An operator takes from the end of the one before until the last thread has done its share of
+ * it. Every thread notes what it did in that time; their mean is work, the rest is waiting: for
+ * the last thread, and for those that a barrier had to wake. So work and waiting of all operators
+ * add up to the time of the pass, with any number of threads. Bytes and operations are those of
+ * all threads, from shapes.
  */
 #ifndef AGLM_ENGINE_OPS_H
 #define AGLM_ENGINE_OPS_H
@@ -27,7 +29,7 @@ enum aglm_op {
 /* Sums over calls. Only what is known exactly is counted. */
 struct aglm_op_count {
     uint64_t calls, barriers;
-    uint64_t ns, wait_ns;       /* at work; waiting at the barriers behind it */
+    uint64_t ns, wait_ns;       /* at work and waiting, mean of the threads */
     double weight_bytes;        /* each weight once a call, in the type it has in memory */
     double kv_bytes;            /* of the cache, read and written; each position once a call */
     double act_bytes;           /* activations, read and written, as the operator's own inputs and

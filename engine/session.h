@@ -138,7 +138,8 @@ int aglm_session_observe(struct aglm_session *session,
                          struct aglm_err *err);
 
 /* From the next call on, adds every operator's time and work to *into, which outlives that; NULL
- * ends it. Costs two readings of the clock at each barrier. -ENOTSUP: the backend has no operators.
+ * ends it. Costs every thread two readings of the clock at each barrier. -ENOTSUP: the backend has
+ * no operators.
  */
 int aglm_session_profile(struct aglm_session *session, struct aglm_op_profile *into,
                          struct aglm_err *err);

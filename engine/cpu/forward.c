@@ -130,10 +130,17 @@ static void transformer(void *ctx, unsigned ith, unsigned n_threads)
 {
     struct aglm_cpu_state *s = ctx;
     const struct aglm_cpu_weights *w = s->w;
-    const struct aglm_cpu_run run = {s, &w->kernels, ith, n_threads, ith == 0 ? s->ops : NULL};
+    const struct aglm_cpu_run run = {.s = s,
+                                     .k = &w->kernels,
+                                     .ith = ith,
+                                     .n_threads = n_threads,
+                                     .ops = ith == 0 ? s->ops : NULL,
+                                     .slot = s->ops ? &s->times.slots[ith] : NULL};
     const struct aglm_cpu_run *r = &run;
     const struct aglm_cpu_layer *l = w->layers;
 
+    if (r->slot)
+        r->slot->mark_ns = aglm_clock_ns();
     embed(r);
     for (uint32_t i = 0; i < w->n_layers; i++, l++) {
         const struct norm first = {i ? &l[-1].down : NULL, i ? l[-1].post_ffn_norm : NULL, &l->qkv,
@@ -171,7 +178,10 @@ int aglm_cpu_forward(void *state, const int32_t *tokens, size_t n, size_t pos, f
     s->rows = rows;
     s->last = last;
     s->stopped = false;
-    s->mark_ns = s->ops ? aglm_clock_ns() : 0;
+    if (s->ops)
+        aglm_cpu_times_begin(&s->times, aglm_pool_threads(s->pool));
     aglm_pool_run(s->pool, transformer, s);
+    if (s->ops)
+        aglm_cpu_times_add(&s->times, aglm_pool_threads(s->pool), s->ops);
     return s->stopped ? -ECANCELED : 0;
 }

@@ -4,15 +4,16 @@
 
 #include "engine/cpu/state.h"
 #include "engine/fusion.h"
-#include "engine/ops.h"
-#include "probes/clock.h"
 
 /* One thread's view of the batch in flight. */
 struct aglm_cpu_run {
     struct aglm_cpu_state *s;
     const struct aglm_kernels *k;
     unsigned ith, n_threads;
-    struct aglm_op_profile *ops; /* of the first thread while it is profiled, else NULL */
+    /* Both NULL where nothing is profiled: what is counted, by the first thread for all; a slot of
+     * every thread's own. */
+    struct aglm_op_profile *ops;
+    struct aglm_cpu_slot *slot;
 };
 
 static inline bool aglm_cpu_fused(const struct aglm_cpu_run *r, enum aglm_fusion which)
@@ -20,27 +21,38 @@ static inline bool aglm_cpu_fused(const struct aglm_cpu_run *r, enum aglm_fusion
     return (r->s->unfused & which) == 0;
 }
 
-/* The time since the last mark goes to an operator. */
+/* Every thread calls it where its share of a step ends, before the barrier. */
 static inline void aglm_cpu_mark(const struct aglm_cpu_run *r, enum aglm_op op)
 {
-    if (r->ops) {
-        const uint64_t now = aglm_clock_ns();
-        r->ops->op[op].ns += now - r->s->mark_ns;
-        r->s->mark_ns = now;
-        r->s->mark_op = op;
-    }
+    if (r->slot)
+        aglm_cpu_slot_mark(r->slot, op);
 }
 
-/* Waits for all threads, on the account of the last marked operator. */
+/* The same in a step of two operators, after each piece of either. */
+static inline void aglm_cpu_mark_mixed(const struct aglm_cpu_run *r, enum aglm_op op,
+                                       enum aglm_cpu_mix mix)
+{
+    if (r->slot)
+        aglm_cpu_slot_mark_mixed(r->slot, op, mix);
+}
+
+/* aglm_pool_last; the step that was marked ends when the last thread arrives. */
+static inline bool aglm_cpu_last(const struct aglm_cpu_run *r)
+{
+    const bool last = aglm_pool_last(r->s->pool);
+    if (r->slot) {
+        r->slot->mark_ns = aglm_clock_ns();
+        if (last)
+            aglm_cpu_times_step(&r->s->times, r->slot, r->slot->mark_ns);
+    }
+    return last;
+}
+
+/* Waits for all threads. */
 static inline void aglm_cpu_wait(const struct aglm_cpu_run *r)
 {
-    aglm_pool_barrier(r->s->pool);
-    if (r->ops) {
-        const uint64_t now = aglm_clock_ns();
-        r->ops->op[r->s->mark_op].wait_ns += now - r->s->mark_ns;
-        r->ops->op[r->s->mark_op].barriers++;
-        r->s->mark_ns = now;
-    }
+    if (aglm_cpu_last(r))
+        aglm_pool_release(r->s->pool);
 }
 
 /* Every thread calls it after its share of a step, which was part of op. */
@@ -58,18 +70,21 @@ static inline void aglm_cpu_done(const struct aglm_cpu_run *r, enum aglm_op op)
  *
  * Every thread walks; at the end all tokens are done. So the step before ends with aglm_cpu_mark,
  * without aglm_cpu_done. Several tokens are dealt out to whoever is free. A single one is for the
- * last thread to arrive, so that there is one barrier and not two; not while the first thread is
- * profiled, whose marks are the times. */
+ * last thread to arrive, so that there is one barrier and not two. */
 static inline bool aglm_cpu_token(const struct aglm_cpu_run *r, size_t n, size_t *t,
                                   enum aglm_op op)
 {
     struct aglm_pool *pool = r->s->pool;
     const bool first = *t == AGLM_CPU_FIRST;
-    if (n == 1 && !r->s->ops) {
-        if (first && !aglm_pool_last(pool))
+    if (n == 1) {
+        if (first && !aglm_cpu_last(r))
             return false;
-        if (!first)
+        if (!first) {
+            aglm_cpu_mark(r, op);
+            if (r->slot)
+                aglm_cpu_times_step(&r->s->times, r->slot, r->slot->mark_ns);
             aglm_pool_release(pool);
+        }
         *t = 0;
         return first;
     }

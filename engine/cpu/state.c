@@ -73,6 +73,7 @@ static size_t lay_out(struct aglm_cpu_state *s, unsigned threads)
     take_acts(s, s->acts, &used, rows, hp->n_embd > q ? hp->n_embd : q);
     take_acts(s, s->acts_down, &used, n, hp->n_ff);
     s->scratch = take(s, &used, threads * s->scratch_bytes, 1);
+    s->times.slots = take(s, &used, threads, sizeof(*s->times.slots));
     if (!s->w->arena) {
         s->panels_bytes = AGLM_CPU_CHUNK * s->w->panel_bytes;
         s->panels = take(s, &used, threads * s->panels_bytes, 1);

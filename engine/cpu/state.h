@@ -4,6 +4,7 @@
 #ifndef AGLM_ENGINE_CPU_STATE_H
 #define AGLM_ENGINE_CPU_STATE_H
 
+#include "engine/cpu/times.h"
 #include "engine/cpu/weights.h"
 #include "engine/ops.h"
 #include "engine/pool.h"
@@ -62,8 +63,7 @@ struct aglm_cpu_state {
     size_t packed_bytes;
 
     struct aglm_op_profile *ops; /* NULL: not profiled */
-    uint64_t mark_ns;            /* the first thread's last mark */
-    enum aglm_op mark_op;        /* and what it was for */
+    struct aglm_cpu_times times;
 
     /* The batch in flight. */
     const int32_t *tokens; /* [n] */

@@ -3,7 +3,7 @@
 
 ALTER TABLE test ADD COLUMN fuse TEXT NOT NULL DEFAULT 'all';
 
--- One operator in one phase, summed over the test's repetitions. Times are of the first thread, work of all.
+-- One operator in one phase, summed over the test's repetitions. Times are means of the threads, work of all.
 CREATE TABLE operator (
     test_id       INTEGER NOT NULL REFERENCES test(id) ON DELETE CASCADE,
     seq           INTEGER NOT NULL, -- in the order of a forward pass, prefill first
@@ -11,7 +11,7 @@ CREATE TABLE operator (
     name          TEXT NOT NULL,
     calls         INTEGER NOT NULL,
     ns            INTEGER NOT NULL, -- at work
-    wait_ns       INTEGER NOT NULL, -- at the barriers behind it
+    wait_ns       INTEGER NOT NULL, -- at the barriers before and behind it
     weight_bytes  REAL,
     kv_bytes      REAL,
     act_bytes     REAL,
