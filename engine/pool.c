@@ -93,6 +93,11 @@ bool aglm_pool_last(struct aglm_pool *pool)
     return false;
 }
 
+bool aglm_pool_others_wait(struct aglm_pool *pool)
+{
+    return atomic_load(&pool->arrived) + 1 == pool->n;
+}
+
 void aglm_pool_release(struct aglm_pool *pool)
 {
     atomic_store(&pool->arrived, 0);

@@ -36,6 +36,8 @@ void aglm_pool_barrier(struct aglm_pool *pool);
  * work and calls aglm_pool_release; the others return after that, with false. */
 bool aglm_pool_last(struct aglm_pool *pool);
 void aglm_pool_release(struct aglm_pool *pool);
+/* Whether all other threads wait at the barrier, so that the caller will be the last. */
+bool aglm_pool_others_wait(struct aglm_pool *pool);
 /* A shared counter, 0 at the start of each run and after each barrier: the next piece of work. */
 size_t aglm_pool_next(struct aglm_pool *pool);
 /* The same for n pieces of equal size, n when there is none left for thread ith. Threads that took

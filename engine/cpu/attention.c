@@ -132,10 +132,10 @@ static void attend_all(const struct aglm_cpu_run *r, uint32_t layer, bool one_ru
         for (size_t t = 0; one_run && t < s->n; t++)
             position(r, layer, t, i, POSITION);
         if (one_run)
-            aglm_cpu_mark_mixed(r, AGLM_OP_ROPE, AGLM_CPU_ROPE_ATTENTION);
+            aglm_cpu_mark_piece(r, AGLM_OP_ROPE, AGLM_CPU_ROPE_ATTENTION);
         attend(r, layer, first, s->n - first < run ? s->n - first : run, i % n_kv);
         if (one_run)
-            aglm_cpu_mark_mixed(r, AGLM_OP_ATTENTION, AGLM_CPU_ROPE_ATTENTION);
+            aglm_cpu_mark_piece(r, AGLM_OP_ATTENTION, AGLM_CPU_ROPE_ATTENTION);
     }
     if (one_run)
         aglm_cpu_mark_mixed(r, AGLM_OP_ATTENTION, AGLM_CPU_ROPE_ATTENTION);

@@ -329,9 +329,9 @@ static void gate_up_many(const struct aglm_cpu_run *r, const struct aglm_cpu_lay
     for (size_t p, panels; (panels = next_pair(r, gate->n, &p)) > 0;) {
         multiply(r, gate, p, panels, s->normed, s->n, gate_out, WIDTH);
         multiply(r, up, p, panels, s->normed, s->n, up_out, WIDTH);
-        aglm_cpu_mark_mixed(r, AGLM_OP_GATEUP, AGLM_CPU_GATEUP_ACTIVATION);
+        aglm_cpu_mark_piece(r, AGLM_OP_GATEUP, AGLM_CPU_GATEUP_ACTIVATION);
         activate_piece(r, l, gate_out, up_out, p * ROWS, panels * ROWS);
-        aglm_cpu_mark_mixed(r, AGLM_OP_ACTIVATION, AGLM_CPU_GATEUP_ACTIVATION);
+        aglm_cpu_mark_piece(r, AGLM_OP_ACTIVATION, AGLM_CPU_GATEUP_ACTIVATION);
     }
     aglm_cpu_mark_mixed(r, AGLM_OP_GATEUP, AGLM_CPU_GATEUP_ACTIVATION);
     aglm_cpu_wait(r);

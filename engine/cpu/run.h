@@ -24,26 +24,43 @@ static inline bool aglm_cpu_fused(const struct aglm_cpu_run *r, enum aglm_fusion
 /* Every thread calls it where its share of a step ends, before the barrier. */
 static inline void aglm_cpu_mark(const struct aglm_cpu_run *r, enum aglm_op op)
 {
-    if (r->slot)
-        aglm_cpu_slot_mark(r->slot, op);
+    if (r->slot) {
+        r->slot->step = op;
+        r->slot->op = op;
+    }
 }
 
-/* The same in a step of two operators, after each piece of either. */
+/* The same in a step of two operators. */
 static inline void aglm_cpu_mark_mixed(const struct aglm_cpu_run *r, enum aglm_op op,
                                        enum aglm_cpu_mix mix)
 {
-    if (r->slot)
-        aglm_cpu_slot_mark_mixed(r->slot, op, mix);
+    if (r->slot) {
+        r->slot->step = AGLM_OPS + (unsigned)mix;
+        r->slot->op = op;
+    }
 }
 
-/* aglm_pool_last; the step that was marked ends when the last thread arrives. */
+/* There, after each piece of either. */
+static inline void aglm_cpu_mark_piece(const struct aglm_cpu_run *r, enum aglm_op op,
+                                       enum aglm_cpu_mix mix)
+{
+    aglm_cpu_mark_mixed(r, op, mix);
+    if (r->slot)
+        aglm_cpu_slot_read(r->slot);
+}
+
+/* aglm_pool_last; the step that was marked ends when the last thread arrives, which reads the clock
+ * once if it can tell that it is the last. */
 static inline bool aglm_cpu_last(const struct aglm_cpu_run *r)
 {
+    if (r->slot && !aglm_pool_others_wait(r->s->pool))
+        aglm_cpu_slot_read(r->slot);
     const bool last = aglm_pool_last(r->s->pool);
-    if (r->slot) {
+    if (r->slot && last) {
+        aglm_cpu_slot_read(r->slot);
+        aglm_cpu_times_step(&r->s->times, r->slot);
+    } else if (r->slot) {
         r->slot->mark_ns = aglm_clock_ns();
-        if (last)
-            aglm_cpu_times_step(&r->s->times, r->slot, r->slot->mark_ns);
     }
     return last;
 }
@@ -81,8 +98,10 @@ static inline bool aglm_cpu_token(const struct aglm_cpu_run *r, size_t n, size_t
             return false;
         if (!first) {
             aglm_cpu_mark(r, op);
-            if (r->slot)
-                aglm_cpu_times_step(&r->s->times, r->slot, r->slot->mark_ns);
+            if (r->slot) {
+                aglm_cpu_slot_read(r->slot);
+                aglm_cpu_times_step(&r->s->times, r->slot);
+            }
             aglm_pool_release(pool);
         }
         *t = 0;

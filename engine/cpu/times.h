@@ -3,7 +3,7 @@
  * A step lies between two barriers. It ends when the last thread arrives, and then the next one
  * begins: so a step's time holds all work of all threads, however late one of them wakes, and the
  * steps add up to the time of the pass. What a thread did itself is in a slot of its own, from
- * when it woke to its marks. Where two operators share a step, their work divides it.
+ * when it woke to the barrier. Where two operators share a step, their work divides it.
  */
 #ifndef AGLM_ENGINE_CPU_TIMES_H
 #define AGLM_ENGINE_CPU_TIMES_H
@@ -18,6 +18,7 @@ enum { AGLM_CPU_STEPS = AGLM_OPS + AGLM_CPU_MIXES };
 struct aglm_cpu_slot {
     _Alignas(64) uint64_t mark_ns;                   /* the thread's last reading of the clock */
     unsigned step;                                   /* an operator, or AGLM_OPS + a mix */
+    enum aglm_op op;                                 /* which of it the thread is at */
     uint64_t alone_ns[AGLM_OPS], mixed_ns[AGLM_OPS]; /* at work, in steps of one and of two */
 };
 
@@ -34,32 +35,23 @@ void aglm_cpu_times_begin(struct aglm_cpu_times *times, unsigned n_threads);
 void aglm_cpu_times_add(const struct aglm_cpu_times *times, unsigned n_threads,
                         struct aglm_op_profile *into);
 
-/* What the thread did since its last mark was an operator; it ends its share of a step. */
-static inline void aglm_cpu_slot_mark(struct aglm_cpu_slot *slot, enum aglm_op op)
+/* The clock is read: what the thread did since its last reading was its operator. */
+static inline void aglm_cpu_slot_read(struct aglm_cpu_slot *slot)
 {
     const uint64_t now = aglm_clock_ns();
-    slot->alone_ns[op] += now - slot->mark_ns;
+    *(slot->step < AGLM_OPS ? &slot->alone_ns[slot->op] : &slot->mixed_ns[slot->op]) +=
+        now - slot->mark_ns;
     slot->mark_ns = now;
-    slot->step = op;
 }
 
-/* The same in a step of two operators. */
-static inline void aglm_cpu_slot_mark_mixed(struct aglm_cpu_slot *slot, enum aglm_op op,
-                                            enum aglm_cpu_mix mix)
-{
-    const uint64_t now = aglm_clock_ns();
-    slot->mixed_ns[op] += now - slot->mark_ns;
-    slot->mark_ns = now;
-    slot->step = AGLM_OPS + (unsigned)mix;
-}
-
-/* By one thread, when all have ended their share of the step that it marked last. */
+/* By one thread, when all have ended their share of the step that is in its slot, and it has just
+ * read the clock. */
 static inline void aglm_cpu_times_step(struct aglm_cpu_times *times,
-                                       const struct aglm_cpu_slot *slot, uint64_t now)
+                                       const struct aglm_cpu_slot *slot)
 {
-    times->span_ns[slot->step] += now - times->step_ns;
+    times->span_ns[slot->step] += slot->mark_ns - times->step_ns;
     times->barriers[slot->step]++;
-    times->step_ns = now;
+    times->step_ns = slot->mark_ns;
 }
 
 #endif

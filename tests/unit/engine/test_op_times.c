@@ -78,7 +78,7 @@ static void step(void *ctx, unsigned ith, unsigned n)
         const enum aglm_op op = (enum aglm_op)i;
         if (op == AGLM_OP_ROPE || op == AGLM_OP_ATTENTION) {
             work(p, &run, op, 1 + i % (n - 1));
-            aglm_cpu_mark_mixed(&run, op, AGLM_CPU_ROPE_ATTENTION);
+            aglm_cpu_mark_piece(&run, op, AGLM_CPU_ROPE_ATTENTION);
             if (op == AGLM_OP_ATTENTION)
                 aglm_cpu_wait(&run);
         } else if (op == AGLM_OP_QUANTIZE) { /* by the last to arrive */
