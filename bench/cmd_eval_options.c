@@ -255,6 +255,10 @@ static int check(struct aglm_eval_command *c)
     if (!c->load)
         c->load =
             c->tokens_text && (!c->quantize || strcmp(c->quantize, "none") == 0) ? "mmap" : "pack";
+    struct aglm_err err = {0};
+    if (aglm_requantize_check_load(c->load, c->quantize, &err) < 0 ||
+        aglm_requantize_check_load(c->load, c->against_quantize, &err) < 0)
+        return usage(err.msg, NULL);
     return c->tokens_text ? parse_tokens(c) : 0;
 }
 

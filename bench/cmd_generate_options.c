@@ -279,6 +279,9 @@ static int check_together(const struct aglm_generate_command *c)
     if (!one_of(c->load, "pack", "mmap", NULL, NULL)) {
         return usage("--load: must be pack or mmap", c->load);
     }
+    if (aglm_requantize_check_load(c->load, c->quantize, &err) < 0) {
+        return usage(err.msg, NULL);
+    }
     if (c->template != NULL && aglm_chat_family_by_name(&family, c->template, &err) < 0) {
         return usage(err.msg, NULL);
     }

@@ -57,9 +57,9 @@ struct options {
     const char *root, *storage_dir, *net, *thresholds;
 };
 
-static int wrong_usage(void)
+static int wrong_usage(const char *option, const char *what)
 {
-    fprintf(stderr, "see aglm-bench profile --help\n");
+    fprintf(stderr, "aglm-bench profile: %s%s; see 'aglm-bench profile --help'\n", option, what);
     return 2;
 }
 
@@ -76,14 +76,12 @@ static int check(const struct options *o)
     unsigned port;
     struct aglm_err err = {0};
     if (quiet && loud) {
-        fprintf(stderr, "aglm-bench profile: %s measures this machine: leave out %s\n", loud,
-                quiet);
-        return wrong_usage();
+        char what[64];
+        snprintf(what, sizeof(what), " measures this machine: leave out %s", quiet);
+        return wrong_usage(loud, what);
     }
-    if (o->net && aglm_network_target(o->net, host, sizeof(host), &port, &err)) {
-        fprintf(stderr, "aglm-bench profile: --net %s\n", err.msg);
-        return wrong_usage();
-    }
+    if (o->net && aglm_network_target(o->net, host, sizeof(host), &port, &err))
+        return wrong_usage("--net ", err.msg);
     return 0;
 }
 
@@ -138,18 +136,13 @@ static int parse(struct options *out, int argc, char **argv)
         if (c == 'o' && (strcmp(optarg, "text") == 0 || strcmp(optarg, "json") == 0)) {
             out->json = optarg[0] == 'j';
         } else if (c == 'o') {
-            fprintf(stderr, "aglm-bench profile: -o %s: no such form; text or json\n", optarg);
-            return wrong_usage();
+            return wrong_usage("-o: must be text or json: ", optarg);
         } else if (!take(out, c)) {
-            fprintf(stderr, "aglm-bench profile: %s: %s\n", argv[optind - 1],
-                    c == ':' ? "needs a value" : "no such option");
-            return wrong_usage();
+            return wrong_usage(argv[optind - 1], c == ':' ? ": needs a value" : ": no such option");
         }
     }
-    if (optind < argc) {
-        fprintf(stderr, "aglm-bench profile: %s: takes options only\n", argv[optind]);
-        return wrong_usage();
-    }
+    if (optind < argc)
+        return wrong_usage(argv[optind], ": takes options only");
     return check(out);
 }
 

@@ -59,6 +59,12 @@ static int write_report(const char *db, const char *out, const struct aglm_repor
     return 0;
 }
 
+static int wrong_usage(const char *arg, const char *what)
+{
+    fprintf(stderr, "aglm-bench report: %s: %s; see 'aglm-bench report --help'\n", arg, what);
+    return 2;
+}
+
 int aglm_cmd_report(int argc, char **argv)
 {
     enum { OPT_DB = 256, OPT_TITLE, OPT_GNUPLOT };
@@ -72,7 +78,8 @@ int aglm_cmd_report(int argc, char **argv)
     const char *db = DEFAULT_DB, *out = DEFAULT_OUT;
     int c;
     optind = 1;
-    while ((c = getopt_long(argc, argv, "o:h", longs, NULL)) != -1) {
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, ":o:h", longs, NULL)) != -1) {
         if (c == 'h') {
             print_help(stdout);
             return 0;
@@ -85,15 +92,11 @@ int aglm_cmd_report(int argc, char **argv)
         } else if (c == OPT_GNUPLOT) {
             options.gnuplot = optarg;
         } else {
-            fputs("see aglm-bench report --help\n", stderr);
-            return 2;
+            return wrong_usage(argv[optind - 1], c == ':' ? "needs a value" : "no such option");
         }
     }
-    if (optind < argc) {
-        fprintf(stderr, "aglm-bench report: %s: takes no arguments; see aglm-bench report --help\n",
-                argv[optind]);
-        return 2;
-    }
+    if (optind < argc)
+        return wrong_usage(argv[optind], "takes no arguments");
     struct stat a, b;
     if (stat(db, &a) == 0 && stat(out, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino) {
         fprintf(stderr, "aglm-bench report: %s: is the database itself; choose another -o\n", out);

@@ -6,6 +6,7 @@
 #include "bench/options.h"
 
 #include "bench/cpumask.h"
+#include "bench/options_check.h"
 #include "bench/options_foreign.h"
 #include "bench/requantize.h"
 #include "engine/fusion.h"
@@ -433,52 +434,6 @@ static int default_string(struct aglm_str_list *list, const char *value)
     return list->n > 0 ? 0 : push_string(list, value, strlen(value), NULL);
 }
 
-/* The suite's prompts have their own lengths. */
-static int check_suite(const struct aglm_options *o, struct aglm_err *err)
-{
-    if (o->n_suite > 0 &&
-        (o->n_prompt.n > 0 || o->n_gen.n > 0 || o->n_depth.n > 0 || o->n_pg > 0)) {
-        return aglm_err_set(err, -EINVAL,
-                            "--suite: its prompts have their own lengths: leave out -p, -n, -pg "
-                            "and -d");
-    }
-    return 0;
-}
-
-/* What computes nothing has no operators. */
-static int check_profile(const struct aglm_options *o, struct aglm_err *err)
-{
-    for (size_t i = 0; o->profile_ops && i < o->backends.n; i++) {
-        if (strcmp(o->backends.values[i], "null") == 0) {
-            return aglm_err_set(err, -EINVAL,
-                                "--profile-ops: the null backend has no operators: leave out "
-                                "--backend null");
-        }
-    }
-    return 0;
-}
-
-static bool holds(const struct aglm_str_list *list, const char *value, bool other)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        if ((strcmp(list->values[i], value) == 0) != other) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What is re-quantized is no longer what lies in the file. */
-static int check_load_together(const struct aglm_options *o, struct aglm_err *err)
-{
-    if (holds(&o->loads, "mmap", false) && holds(&o->quantize, "none", true)) {
-        return aglm_err_set(err, -EINVAL,
-                            "--load mmap: leaves the weights as they are in the file, and -q makes "
-                            "others of them: give one of the two");
-    }
-    return 0;
-}
-
 static int fill_defaults(struct aglm_options *o, uint32_t default_threads, struct aglm_err *err)
 {
     if (default_string(&o->models, AGLM_OPTIONS_DEFAULT_MODEL) < 0 ||
@@ -552,9 +507,8 @@ int aglm_options_parse(struct aglm_options *out, int argc, char **argv, uint32_t
             goto fail;
         }
     }
-    rc = o.help ? 0 : check_suite(&o, err);
-    rc = rc == 0 ? check_profile(&o, err) : rc;
-    rc = rc == 0 && !o.help ? check_load_together(&o, err) : rc;
+    aglm_options_unique(&o);
+    rc = o.help ? 0 : aglm_options_check(&o, err);
     rc = rc == 0 ? fill_defaults(&o, default_threads, err) : rc;
     if (rc < 0) {
         goto fail;

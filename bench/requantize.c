@@ -25,6 +25,16 @@ int aglm_requantize_check(const char *option, const char *value, struct aglm_err
                         option, value, aglm_quantize_mode_names());
 }
 
+int aglm_requantize_check_load(const char *load, const char *value, struct aglm_err *err)
+{
+    if (!value || strcmp(value, "none") == 0 || strcmp(load, "mmap") != 0)
+        return 0;
+    return aglm_err_set(err, -EINVAL,
+                        "--load mmap with -q %.40s: mmap leaves the weights as they are in the "
+                        "file, and -q makes others of them: give one of the two",
+                        value);
+}
+
 static bool is_file(const char *value)
 {
     return strncmp(value, FILE_PREFIX, PREFIX_LENGTH) == 0;

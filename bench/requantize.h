@@ -14,6 +14,10 @@
 /* 0, or -EINVAL with what may be given; option: "-q". FILE is not opened. */
 int aglm_requantize_check(const char *option, const char *value, struct aglm_err *err);
 
+/* load: "pack" or "mmap". -EINVAL where what is re-quantized (NULL, "none": nothing) shall be used
+ * as it lies in the file. */
+int aglm_requantize_check_load(const char *load, const char *value, struct aglm_err *err);
+
 /* Opens a model with its weights as value says (NULL: as in the file); options->quantize and int8
  * are taken from it. Errors as aglm_model_open, and: FILE cannot be read or is no calibration; its
  * scales are another model's. */

@@ -437,8 +437,8 @@ static int check_quantize(struct loader *l)
         return 0;
     if (l->options->load == AGLM_LOAD_MMAP)
         return aglm_err_set(l->err, -EINVAL,
-                            "--load mmap: leaves the weights as they are in the file, and -q %s "
-                            "makes others of them; give one of the two",
+                            "--load mmap with -q %s: mmap leaves the weights as they are in the "
+                            "file, and -q makes others of them: give one of the two",
                             name);
     l->int8 = strcmp(name, "int8") == 0;
     l->w->fake_int8 = l->int8 && l->options->int8 && l->options->int8->fake;

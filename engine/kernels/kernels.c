@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #if defined(__x86_64__) && !defined(AGLM_NO_SIMD)
@@ -53,16 +54,15 @@ static const struct {
     const char *name;
     uint32_t flag;
     bool built;
-    const char *needs, *instead;
+    const char *needs;
 } ISAS[] = {
-    {"c", 0, true, "", ""},
-    {"avx2", AGLM_ISA_AVX2, HAVE_X86, "AVX2 with FMA and F16C", "c"},
-    {"avxvnni", AGLM_ISA_AVXVNNI, HAVE_X86, "AVX2 with AVX-VNNI", "avx2 or c"},
-    {"avx512", AGLM_ISA_AVX512, HAVE_X86, "AVX-512 F, BW, VL, DQ and VNNI", "avx2 or c"},
-    {"neon", AGLM_ISA_NEON, HAVE_ARM, "NEON with fused multiply-add", "c"},
-    {"dotprod", AGLM_ISA_DOTPROD, HAVE_ARM64, "64-bit NEON with dot products", "neon or c"},
-    {"i8mm", AGLM_ISA_I8MM, HAVE_ARM64, "64-bit NEON with int8 matrix products",
-     "dotprod, neon or c"},
+    {"c", 0, true, ""},
+    {"avx2", AGLM_ISA_AVX2, HAVE_X86, "AVX2 with FMA and F16C"},
+    {"avxvnni", AGLM_ISA_AVXVNNI, HAVE_X86, "AVX2 with AVX-VNNI"},
+    {"avx512", AGLM_ISA_AVX512, HAVE_X86, "AVX-512 F, BW, VL, DQ and VNNI"},
+    {"neon", AGLM_ISA_NEON, HAVE_ARM, "NEON with fused multiply-add"},
+    {"dotprod", AGLM_ISA_DOTPROD, HAVE_ARM64, "64-bit NEON with dot products"},
+    {"i8mm", AGLM_ISA_I8MM, HAVE_ARM64, "64-bit NEON with int8 matrix products"},
 };
 enum { C, AVX2, AVXVNNI, AVX512, NEON, DOTPROD, I8MM, N_ISAS };
 
@@ -110,6 +110,20 @@ bool aglm_kernels_is_name(const char *isa)
     return found;
 }
 
+/* With all that may be chosen instead. */
+static int refuse(struct aglm_err *err, uint32_t flags, int isa)
+{
+    char usable[96] = "auto";
+    for (int i = C; i < N_ISAS; i++) {
+        const size_t n = strlen(usable);
+        if (has(flags, i))
+            snprintf(usable + n, sizeof(usable) - n, ", %s", ISAS[i].name);
+    }
+    return aglm_err_set(err, -ENOTSUP,
+                        "isa '%s': this CPU or its operating system lacks %s; here there are %s",
+                        ISAS[isa].name, ISAS[isa].needs, usable);
+}
+
 int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flags,
                         struct aglm_err *err)
 {
@@ -123,9 +137,7 @@ int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flag
         return aglm_err_set(err, -EINVAL,
                             "isa '%s': no such instruction set; choose " AGLM_ISA_NAMES, isa);
     if (!has(flags, want))
-        return aglm_err_set(err, -ENOTSUP,
-                            "isa '%s': this CPU or its operating system lacks %s; choose auto, %s",
-                            isa, ISAS[want].needs, ISAS[want].instead);
+        return refuse(err, flags, want);
     fill(out, want);
     return 0;
 }

@@ -227,7 +227,10 @@ class Refusals(Eval):
         out = [self.run_it("eval", "-m", model, "--tokens", "1,2,3", *load)[0]
                for load in ((), ("--load", "pack"), ("--load", "mmap"), ("-q", "none"))]
         self.assertEqual(len(set(out)), 1)
-        self.refuse(["--load mmap", "q8_0"], "-m", model, "--tokens", "1", "--load", "mmap", "-q", "q8_0")
+        self.refuse(["--load mmap with -q q8_0: mmap leaves"], "-m", model, "--tokens", "1", "--load", "mmap",
+                    "-q", "q8_0", code=2)
+        self.refuse(["--load mmap with -q q4_0"], "-m", model, "--text-file", self.text, "--load", "mmap",
+                    "--against-q", "q4_0", code=2)
 
     def test_damaged_weights(self):
         args = ["--text-file", self.text, "--window", "64"]

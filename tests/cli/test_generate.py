@@ -61,8 +61,8 @@ class Generate(Case):
         self.assertNotIn("packing", err)
         _, err = self.bytes_of("-m", self.model(), "-i", "-n", "4", stdin=b"a\nb\n")
         self.assertEqual(err.count("packing"), 1)
-        _, err = self.bytes_of("-m", self.model(), "--prompt", "Hi", "--load", "mmap", "-q", "q8_0", code=1)
-        self.assertIn("--load mmap: leaves the weights as they are in the file, and -q q8_0", err)
+        _, err = self.bytes_of("-m", self.model(), "--prompt", "Hi", "--load", "mmap", "-q", "q8_0", code=2)
+        self.assertIn("--load mmap with -q q8_0: mmap leaves the weights as they are in the file", err)
         _, err = self.bytes_of("-m", self.model(), "--prompt", "Hi", "--load", "lazy", code=2)
         self.assertIn("--load: must be pack or mmap: lazy", err)
 

@@ -1,8 +1,9 @@
 """Help, versions, and one clear line with exit code 2 for every wrong use."""
 import json
 import os
+import platform
 
-from cli import Case, F32, main
+from cli import Case, F32, main, quick
 
 COMMANDS = ["run", "profile", "model", "eval", "report"]
 TEXTS = [*COMMANDS, "tokenize", "generate", "calibrate"]
@@ -19,6 +20,9 @@ WRONG = [
     ["--label", ""], ["--label", "x" * 64], ["--db", ""], ["--quiet=yes"], ["-ngl", "99"], ["-fa", "1"],
     ["-ctk", "q6_K"], ["-ctv", "f32"], ["-ctk", "f16,"], ["--override-ctx", "0"], ["-mmp", "0"], ["--poll", "100"], ["--prio", "3"], ["--numa", "isolate"],
     ["-rpc", "a:1"], ["-dev", "Vulkan0"], ["--list-devices"], ["-p", "0", "-n", "0"],
+    ["--load", "pack,mmap", "-q", "none,q8_0"], ["profile", "--foo"], ["profile", "-o", "x"], ["profile", "x"],
+    ["profile", "--net"], ["profile", "--net", "a:x"], ["profile", "--passive", "--roof"],
+    ["report", "--foo"], ["report", "-o"], ["report", "x"],
     ["-p", "1-100", "-n", "0", "-t", "1-100"], ["-p", "1-100000"], ["-p", "1-1000000"],
 ]
 
@@ -46,6 +50,15 @@ class Usage(Case):
                 _, err = self.run_it(*args, code=2)
                 for word in words:
                     self.assertIn(word, err)
+
+    def test_missing_instruction_set(self):
+        """Another architecture's set is lacking here; all that may be chosen instead are named."""
+        foreign = "neon" if platform.machine() in ("x86_64", "i686") else "avx2"
+        _, err = self.run_it(*quick("--isa", foreign, "--roof", "off", backend="cpu"), code=1)
+        usable = err.split("here there are ")[1].split("\n")[0].split(", ")
+        self.assertEqual(usable[:2], ["auto", "c"])
+        for isa in usable:
+            self.run_it(*quick("--isa", isa, "--roof", "off", backend="cpu"))
 
     def test_help(self):
         for args in [["--help"], ["-h"], ["help"], *([c, "--help"] for c in COMMANDS), *([c, "-h"] for c in COMMANDS)]:

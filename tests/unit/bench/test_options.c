@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_ARGS 24
+#define MAX_ARGS 32
 
 /* Splits line at blanks ("_" stands for an empty argument) and parses it. */
 static int parse(struct aglm_options *out, const char *line, struct aglm_err *err)
@@ -118,6 +118,30 @@ START_TEST(cache_types_and_context)
 }
 END_TEST
 
+/* A combination is measured once, however often its values are named. */
+START_TEST(values_given_twice)
+{
+    struct aglm_options o = parsed(
+        "-m a,b,a -p 512,64,512 -p 64 -n 8,8 -pg 4,4 -pg 4,4 -pg 4,5 -t 1-3,2 --load mmap,mmap "
+        "--isa avx2,c,avx2 -ctk f16,f16 -C 0x3,0x1,0x3 -d 0,0");
+    ck_assert_uint_eq(o.models.n, 2);
+    ck_assert_str_eq(o.models.values[1], "b");
+    ck_assert_uint_eq(o.n_prompt.n, 2);
+    ck_assert_uint_eq(o.n_prompt.values[0], 512);
+    ck_assert_uint_eq(o.n_prompt.values[1], 64);
+    ck_assert_uint_eq(o.n_gen.n, 1);
+    ck_assert_uint_eq(o.n_pg, 2);
+    ck_assert_uint_eq(o.pg[1].n_gen, 5);
+    ck_assert_uint_eq(o.n_threads.n, 3);
+    ck_assert_uint_eq(o.loads.n, 1);
+    ck_assert_uint_eq(o.isas.n, 2);
+    ck_assert_uint_eq(o.types_k.n, 1);
+    ck_assert_uint_eq(o.cpu_masks.n, 2);
+    ck_assert_uint_eq(o.n_depth.n, 1);
+    aglm_options_finish(&o);
+}
+END_TEST
+
 START_TEST(fused_operators)
 {
     static const char *const each[] = {"all",      "all-norm",    "all-qkv", "all-gateup",
@@ -192,6 +216,8 @@ static const char *const wrong[][2] = {
     {"--db _", "--db: give 1 to"},
     {"--roof maybe", "--roof: 'maybe': give on or off"},
     {"--fuse norms", "--fuse: 'norms' names no fused operators: give all, none, each, or norm"},
+    {"--load pack,mmap -q none,q8_0",
+     "--load mmap with -q q8_0: mmap leaves the weights as they are in the file"},
     {"--fuse nor", "--fuse: 'nor'"},
     {"--fuse norm+", "--fuse: 'norm+'"},
     {"--fuse all+norm", "--fuse: 'all+norm'"},
@@ -264,6 +290,7 @@ Suite *aglm_suite_options(void)
     tcase_add_test(tc, scalars_and_flags);
     tcase_add_test(tc, foreign_values_that_hold_here);
     tcase_add_test(tc, cache_types_and_context);
+    tcase_add_test(tc, values_given_twice);
     tcase_add_test(tc, fused_operators);
     tcase_add_test(tc, help_ends_parsing);
     tcase_add_loop_test(tc, one_line_for_a_mistake, 0, sizeof(wrong) / sizeof(wrong[0]));
