@@ -354,7 +354,9 @@ static void note_loading(struct run *run)
         char msg[700];
         if (before == NULL || before->load_ns != r->load_ns ||
             strcmp(before->model_path, r->model_path) != 0) {
-            size_t n = (size_t)snprintf(msg, sizeof(msg), "loaded %s in %.2f s", r->model_path,
+            const bool as = strcmp(r->requantize, "none") != 0;
+            size_t n = (size_t)snprintf(msg, sizeof(msg), "loaded %s%s%s in %.2f s", r->model_path,
+                                        as ? " as " : "", as ? r->requantize : "",
                                         (double)r->load_ns / 1e9);
             if (r->packed_bytes > 0) {
                 snprintf(msg + n, sizeof(msg) - n, ": packed %.2f GB in %.2f s",
@@ -386,6 +388,11 @@ static void print_notes(struct run *run)
         }
     }
     note_loading(run);
+    if (run->options.profile_ops && result->n > 0 &&
+        (run->options.output == AGLM_FORMAT_CSV || run->options.output_err == AGLM_FORMAT_CSV)) {
+        note(run, "note: csv has no room for operators: -o md, json, jsonl and sql have them, and "
+                  "the store");
+    }
     if (run->store != NULL && result->n > 0 && !run->store_failed && !run->options.quiet) {
         char run_text[64];
         snprintf(run_text, sizeof(run_text), " (run %s)", run->common.run_uuid);

@@ -3,6 +3,8 @@
  */
 #include "bench/columns.h"
 
+#include "bench/verdict.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -96,9 +98,9 @@ static void fill_roof(struct aglm_row *row, const struct aglm_record *r,
     real(row, "prefill_roof_percent", d->prefill_roof_percent);
     real(row, "decode_roof_percent", d->decode_roof_percent);
     real(row, "prefill_gops", d->prefill_gops);
-    real(row, "prefill_ops", r->prefill_ops);
+    cut(row, "prefill_ops", r->prefill_ops);
     text(row, "prefill_kind", r->prefill_kind);
-    real(row, "kv_bytes_per_token", r->kv_bytes_per_token);
+    cut(row, "kv_bytes_per_token", r->kv_bytes_per_token);
     real(row, "roof_read_bytes_per_s", r->roof_read.best);
     real(row, "roof_read_median_bytes_per_s", r->roof_read.median);
     real(row, "roof_read_low_bytes_per_s", r->roof_read.low);
@@ -131,8 +133,8 @@ static void fill_ours(struct aglm_row *row, const struct aglm_record *r,
     real(row, "tpot_p99_ms", d->tpot_p99_ms);
     whole(row, "load_ns", r->load_ns);
     text(row, "load", r->load);
-    real(row, "pack_ns", r->pack_ns);
-    real(row, "packed_bytes", r->packed_bytes);
+    cut(row, "pack_ns", r->pack_ns);
+    cut(row, "packed_bytes", r->packed_bytes);
     text(row, "backend", r->backend);
     text(row, "isa", r->isa);
     text(row, "quantization", r->quantization);
@@ -154,6 +156,8 @@ static void fill_ours(struct aglm_row *row, const struct aglm_record *r,
     text(row, "test_order", r->order);
     text(row, "verdict", r->valid ? "VALID" : "INVALID");
     text(row, "reasons", r->reasons);
+    const char *unknown = aglm_verdict_others_unknown(r);
+    text(row, "others_unknown", unknown != NULL ? unknown : "");
     text(row, "label", r->label);
     text(row, "run_uuid", r->run_uuid);
     text(row, "test_uuid", r->test_uuid);

@@ -74,7 +74,7 @@ static double least_ns(double work, double per_s)
 void aglm_operator_derive(struct aglm_operator_figures *out, const struct aglm_record *r,
                           const struct aglm_operator *o)
 {
-    const double ns = (double)o->ns, all_ns = ns + (double)o->wait_ns;
+    const double all_ns = (double)o->ns + (double)o->wait_ns;
     const double bytes = o->weight_bytes + o->kv_bytes, ops = o->int8_ops + o->float_ops;
     const double reading = least_ns(bytes, r->roof_read.best);
     const double computing =
@@ -82,8 +82,9 @@ void aglm_operator_derive(struct aglm_operator_figures *out, const struct aglm_r
     const double least = isnan(reading) || isnan(computing) ? NAN : fmax(reading, computing);
     struct aglm_operator_rest rest;
     aglm_operators_rest(&rest, r, o->phase);
-    out->share_percent = rest.phase_ns > 0 ? 100 * ns / rest.phase_ns : NAN;
-    out->ns_per_token = rest.n_tokens > 0 ? ns / rest.n_tokens : NAN;
+    out->share_percent = rest.phase_ns > 0 ? 100 * all_ns / rest.phase_ns : NAN;
+    out->wait_percent = all_ns > 0 ? 100 * (double)o->wait_ns / all_ns : NAN;
+    out->ns_per_token = rest.n_tokens > 0 ? all_ns / rest.n_tokens : NAN;
     out->bytes_per_s = bytes > 0 && all_ns > 0 ? 1e9 * bytes / all_ns : NAN;
     out->ops_per_s = ops > 0 && all_ns > 0 ? 1e9 * ops / all_ns : NAN;
     out->roof_percent = least > 0 && ops > 0 && all_ns > 0 ? 100 * least / all_ns : NAN;

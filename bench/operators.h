@@ -10,14 +10,15 @@
  * were called. -ENOMEM. */
 int aglm_operators_set(struct aglm_record *record, const struct aglm_op_profile profile[2]);
 
-/* Figures of one operator, NaN where a part is unknown. */
+/* Figures of one operator over the time it took, work and waiting; NaN where a part is unknown. */
 struct aglm_operator_figures {
-    double share_percent; /* of the phase's time, its waiting left out */
-    double ns_per_token;  /* the same */
-    double bytes_per_s;   /* of weights and cache, over its time and waiting */
-    double ops_per_s;     /* likewise */
-    /* The time that the device's limits allow over the time taken, waiting included: the longer of
-     * bytes over the read bandwidth and operations over their peaks. */
+    double share_percent; /* of the phase's time */
+    double wait_percent;  /* of its own time, what the threads waited on average */
+    double ns_per_token;
+    double bytes_per_s; /* of weights and cache */
+    double ops_per_s;
+    /* The time that the device's limits allow over the time taken: the longer of bytes over the
+     * read bandwidth and operations over their peaks. */
     double roof_percent;
 };
 void aglm_operator_derive(struct aglm_operator_figures *out, const struct aglm_record *record,
@@ -26,8 +27,8 @@ void aglm_operator_derive(struct aglm_operator_figures *out, const struct aglm_r
 /* What all operators of a phase leave over. */
 struct aglm_operator_rest {
     double phase_ns, n_tokens; /* over all samples */
-    double wait_ns;            /* at the barriers */
-    double other_ns;           /* outside of operators: calls, waking threads, the clock */
+    double wait_ns;            /* at the barriers; part of the operators' time */
+    double other_ns;           /* outside of operators: calls, the clock */
 };
 void aglm_operators_rest(struct aglm_operator_rest *out, const struct aglm_record *record,
                          const char *phase);

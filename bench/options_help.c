@@ -5,7 +5,7 @@
 
 static const char swept[] =
     "Swept options take lists (1,2,4), ranges (A-B, A-B+STEP, A-B*FACTOR) and may be repeated;\n"
-    "every combination is measured, 1000 tests at most:\n"
+    "every combination is measured once, 1000 tests at most:\n"
     "  -m, --model FILE|preset:NAME[:TYPE]  GGUF file, or a synthetic model with published "
     "shapes,\n"
     "                              made in the cache folder on first use\n"
@@ -59,7 +59,7 @@ static const char machine[] =
     "                              at the end, for the column 'of roof' (default: on)\n"
     "  --profile-ops               also the time, bytes, operations and share of the limit of "
     "every\n"
-    "                              operator, in a second table (and in json and the store)\n"
+    "                              operator, in a second table (and in json, sql and the store)\n"
     "  --seed N                    for the order of tests and the token ids (default: 1)\n"
     "\n"
     "Results:\n"
@@ -86,7 +86,9 @@ static const char notes[] =
     "'of roof': a prompt's operations, or the bytes of weights and cache that a token reads, per\n"
     "second, as a share of what this device does at most with as many threads.\n"
     "A test is INVALID when its number should not be used: other processes took over 15% of the\n"
-    "CPUs, threads did not run where they were told to, or it ended early.\n"
+    "CPUs, threads did not run where they were told to, or it ended early. 'others unknown': "
+    "under\n"
+    "one second of all CPUs together does not tell what others used.\n"
     "llama-bench's options for what is not done here (-ngl, -fa, …) are accepted with the "
     "value\n"
     "that is true here (0, 0, …) and refused otherwise.\n"

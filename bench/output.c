@@ -1,6 +1,6 @@
 /* CSV, JSON, JSONL and SQL. Inputs: records. Outputs: text on a stream. The column names and their
  * order are llama-bench's, ours behind them; JSON has samples_ns, samples_ts and, per repetition,
- * the phases besides.
+ * the phases besides; JSON and SQL have the operators of profiled tests, CSV has no room for them.
  */
 #include "bench/output.h"
 
@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 
 static void fill(struct aglm_row *row, const struct aglm_record *record)
 {
@@ -112,32 +113,69 @@ static void json_samples(FILE *out, const char *break_line, const struct aglm_re
     fputs(" ]", out);
 }
 
+/* A count, kept as a double: whole ones without a fraction. */
+static void json_count(FILE *out, double v)
+{
+    fprintf(out, v == floor(v) && v < 9e15 ? "%.0f" : "%.6f", v);
+}
+
+static void json_operator(FILE *out, const struct aglm_record *r, const struct aglm_operator *o)
+{
+    struct aglm_operator_figures f;
+    aglm_operator_derive(&f, r, o);
+    const struct {
+        const char *name;
+        double v;
+    } counts[] = {{"weight_bytes", o->weight_bytes},
+                  {"kv_bytes", o->kv_bytes},
+                  {"act_bytes", o->act_bytes},
+                  {"int8_ops", o->int8_ops},
+                  {"float_ops", o->float_ops}},
+      figures[] = {{"share_percent", f.share_percent},
+                   {"wait_percent", f.wait_percent},
+                   {"bytes_per_s", f.bytes_per_s},
+                   {"ops_per_s", f.ops_per_s},
+                   {"roof_percent", f.roof_percent}};
+    fputs("{\"phase\": ", out);
+    aglm_escape_json(out, o->phase);
+    fputs(", \"name\": ", out);
+    aglm_escape_json(out, o->name);
+    fprintf(out, ", \"calls\": %" PRIu64 ", \"ns\": %" PRIu64 ", \"wait_ns\": %" PRIu64, o->calls,
+            o->ns, o->wait_ns);
+    for (size_t k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
+        fprintf(out, ", \"%s\": ", counts[k].name);
+        json_count(out, counts[k].v);
+    }
+    for (size_t k = 0; k < sizeof(figures) / sizeof(figures[0]); k++) {
+        fprintf(out, ", \"%s\": ", figures[k].name);
+        json_number(out, figures[k].v);
+    }
+    fputc('}', out);
+}
+
+/* The operators, and beside them what they leave over of each phase. */
 static void json_operators(FILE *out, const char *break_line, const struct aglm_record *r)
 {
+    static const char *const phases[] = {"prefill", "decode"};
+    bool first = true;
     fprintf(out, ",%s\"operators\": [", break_line);
     for (size_t i = 0; i < r->n_operators; i++) {
-        const struct aglm_operator *o = &r->operators[i];
-        struct aglm_operator_figures f;
-        aglm_operator_derive(&f, r, o);
-        fprintf(out, "%s{\"phase\": ", i > 0 ? ", " : " ");
-        aglm_escape_json(out, o->phase);
-        fputs(", \"name\": ", out);
-        aglm_escape_json(out, o->name);
-        fprintf(out, ", \"calls\": %" PRIu64 ", \"ns\": %" PRIu64 ", \"wait_ns\": %" PRIu64,
-                o->calls, o->ns, o->wait_ns);
-        const struct {
-            const char *name;
-            double v;
-        } numbers[] = {{"weight_bytes", o->weight_bytes}, {"kv_bytes", o->kv_bytes},
-                       {"act_bytes", o->act_bytes},       {"int8_ops", o->int8_ops},
-                       {"float_ops", o->float_ops},       {"share_percent", f.share_percent},
-                       {"bytes_per_s", f.bytes_per_s},    {"ops_per_s", f.ops_per_s},
-                       {"roof_percent", f.roof_percent}};
-        for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++) {
-            fprintf(out, ", \"%s\": ", numbers[k].name);
-            json_number(out, numbers[k].v);
+        fputs(i > 0 ? ", " : " ", out);
+        json_operator(out, r, &r->operators[i]);
+    }
+    fprintf(out, " ],%s\"operator_phases\": [", break_line);
+    for (size_t p = 0; p < 2; p++) {
+        struct aglm_operator_rest rest;
+        aglm_operators_rest(&rest, r, phases[p]);
+        if (rest.phase_ns <= 0) {
+            continue;
         }
-        fputc('}', out);
+        fprintf(out,
+                "%s{\"phase\": \"%s\", \"n_tokens\": %.0f, \"all_ns\": %.0f, "
+                "\"barriers_ns\": %.0f, \"other_ns\": %.0f}",
+                first ? " " : ", ", phases[p], rest.n_tokens, rest.phase_ns, rest.wait_ns,
+                rest.other_ns);
+        first = false;
     }
     fputs(" ]", out);
 }
@@ -191,6 +229,34 @@ static void sql_cell(FILE *out, const struct aglm_cell *cell)
     }
 }
 
+/* The operators, where there are any, by their test. */
+static void sql_operators(FILE *out, const struct aglm_record *records, size_t n)
+{
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < records[i].n_operators; k++) {
+            const struct aglm_operator *o = &records[i].operators[k];
+            fputs(any ? ""
+                      : "\nCREATE TABLE IF NOT EXISTS operator (test_uuid TEXT, phase TEXT, name "
+                        "TEXT, calls INTEGER, ns INTEGER, wait_ns INTEGER, weight_bytes REAL, "
+                        "kv_bytes REAL, act_bytes REAL, int8_ops REAL, float_ops REAL);\n\n",
+                  out);
+            any = true;
+            fputs("INSERT INTO operator VALUES (", out);
+            aglm_escape_sql(out, records[i].test_uuid);
+            fputs(", ", out);
+            aglm_escape_sql(out, o->phase);
+            fputs(", ", out);
+            aglm_escape_sql(out, o->name);
+            fprintf(out,
+                    ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %.17g, %.17g, %.17g, %.17g, "
+                    "%.17g);\n",
+                    o->calls, o->ns, o->wait_ns, o->weight_bytes, o->kv_bytes, o->act_bytes,
+                    o->int8_ops, o->float_ops);
+        }
+    }
+}
+
 static void sql(FILE *out, const struct aglm_record *records, size_t n)
 {
     static const char *const types[] = {"TEXT", "INTEGER", "REAL", "INTEGER"};
@@ -216,6 +282,7 @@ static void sql(FILE *out, const struct aglm_record *records, size_t n)
         }
         fputs(");\n", out);
     }
+    sql_operators(out, records, n);
 }
 
 int aglm_output(FILE *out, enum aglm_format format, const struct aglm_record *records, size_t n)

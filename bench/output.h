@@ -15,9 +15,12 @@ int aglm_output(FILE *out, enum aglm_format format, const struct aglm_record *re
 
 /* The Markdown table; see output_md.c. */
 int aglm_output_md(FILE *out, const struct aglm_record *records, size_t n);
+/* "pp512, llama 1B Q4_0, 2 threads, --load mmap, fused: none", as Markdown; varying: of
+ * aglm_record_options_varying(). */
+void aglm_output_name(FILE *out, const struct aglm_record *record, uint32_t varying);
 /* Its parts about fused operators, where a run has tests that differ in nothing else, and about
- * profiled ones; see output_ops.c. */
-void aglm_output_gains(FILE *out, const struct aglm_record *records, size_t n);
-void aglm_output_operators(FILE *out, const struct aglm_record *records, size_t n);
+ * profiled ones; see output_ops.c. 0 or -ENOMEM. */
+int aglm_output_gains(FILE *out, const struct aglm_record *records, size_t n, uint32_t varying);
+int aglm_output_operators(FILE *out, const struct aglm_record *records, size_t n, uint32_t varying);
 
 #endif

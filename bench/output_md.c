@@ -1,12 +1,16 @@
 /* The Markdown table: llama-bench's columns, then the median with its interval, TTFT, TPOT and the
  * verdict.
  *
- * Inputs: records. Outputs: a table as wide as its cells, the reasons of every INVALID row, a build
- * line. Options that are the same in all rows and have their default value get no column.
+ * Inputs: records. Outputs: a table as wide as its cells, on a terminal no wider than that; the
+ * reasons of every INVALID row, a build line. Options that are the same in all rows and have their
+ * default value get no column.
  */
 #include "bench/output.h"
 
 #include "bench/escape.h"
+#include "bench/record_options.h"
+#include "bench/table.h"
+#include "bench/verdict.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -112,7 +116,11 @@ static void cell_speed(char *buf, const struct aglm_record *r, const struct aglm
 
 static void cell_median(char *buf, const struct aglm_record *r, const struct aglm_results *d)
 {
-    snprintf(buf, CELL_SIZE, "%.2f [%.2f, %.2f]", d->median_ts, d->ci_low_ts, d->ci_high_ts);
+    if (r->n_samples < 2) { /* no spread, and none shown */
+        snprintf(buf, CELL_SIZE, "%.2f", d->median_ts);
+    } else {
+        snprintf(buf, CELL_SIZE, "%.2f [%.2f, %.2f]", d->median_ts, d->ci_low_ts, d->ci_high_ts);
+    }
 }
 
 static void put_ms(char *buf, double ms)
@@ -154,150 +162,149 @@ static void cell_roof(char *buf, const struct aglm_record *r, const struct aglm_
 
 static void cell_verdict(char *buf, const struct aglm_record *r, const struct aglm_results *d)
 {
-    snprintf(buf, CELL_SIZE, "%s", r->valid ? "VALID" : "INVALID");
+    const char *unknown = aglm_verdict_others_unknown(r);
+    snprintf(buf, CELL_SIZE, "%s%s", r->valid ? "VALID" : "INVALID",
+             r->valid && unknown != NULL ? ", others unknown" : "");
 }
 
-struct md_column {
-    const char *name;
-    cell_fn cell;
-    bool right;              /* aligned */
-    const char *hidden_when; /* all rows have this value: no column; NULL: always shown */
+static const struct aglm_table_column md_columns[] = {
+    {"model", false, NULL, .lift = true},
+    {"size", true, NULL, .lift = true, .rank = 2},
+    {"params", true, NULL, .lift = true, .rank = 1},
+    {"backend", false, NULL, .lift = true},
+    {"isa", false, NULL, .lift = true},
+    {"quantize", false, "none", .lift = true},
+    {"threads", true, NULL, .lift = true},
+    {"cpu_mask", false, "0x0", .lift = true},
+    {"cpu_strict", true, "0", .lift = true},
+    {"n_batch", true, "2048", .lift = true},
+    {"n_ubatch", true, "512", .lift = true},
+    {"type_k", true, "f16", .lift = true},
+    {"type_v", true, "f16", .lift = true},
+    {"fuse", false, "all", .lift = true},
+    {"load", false, "pack", .lift = true},
+    {"test", true, NULL},
+    {"t/s", true, NULL, .rank = 3},
+    {"median", true, NULL}, /* its header says what the interval is */
+    {"TTFT ms", true, NULL, .rank = 4},
+    {"TPOT ms", true, NULL, .rank = 5},
+    {"of roof", true, "-", .rank = 6}, /* not measured at all: no column */
+    {"verdict", false, NULL},
 };
 
-static const struct md_column md_columns[] = {
-    {"model", cell_model, false, NULL},
-    {"size", cell_size, true, NULL},
-    {"params", cell_params, true, NULL},
-    {"backend", cell_backend, false, NULL},
-    {"isa", cell_isa, false, NULL},
-    {"quantize", cell_quantize, false, "none"},
-    {"threads", cell_threads, true, NULL},
-    {"cpu_mask", cell_mask, false, "0x0"},
-    {"cpu_strict", cell_strict, true, "0"},
-    {"n_batch", cell_batch, true, "2048"},
-    {"n_ubatch", cell_ubatch, true, "512"},
-    {"type_k", cell_type_k, true, "f16"},
-    {"type_v", cell_type_v, true, "f16"},
-    {"fuse", cell_fuse, false, "all"},
-    {"load", cell_load, false, "pack"},
-    {"test", cell_test, true, NULL},
-    {"t/s", cell_speed, true, NULL},
-    {"median", cell_median, true, NULL}, /* its header says what the interval is */
-    {"TTFT ms", cell_ttft, true, NULL},
-    {"TPOT ms", cell_tpot, true, NULL},
-    {"of roof", cell_roof, true, "-"}, /* not measured at all: no column */
-    {"verdict", cell_verdict, false, NULL},
-};
+static const cell_fn md_cells[] = {
+    cell_model,   cell_size, cell_params, cell_backend, cell_isa,    cell_quantize,
+    cell_threads, cell_mask, cell_strict, cell_batch,   cell_ubatch, cell_type_k,
+    cell_type_v,  cell_fuse, cell_load,   cell_test,    cell_speed,  cell_median,
+    cell_ttft,    cell_tpot, cell_roof,   cell_verdict};
 
 #define N_COLUMNS (sizeof(md_columns) / sizeof(md_columns[0]))
-
-struct table {
-    char (*cells)[N_COLUMNS][CELL_SIZE]; /* [n + 1]: row 0 is the header */
-    size_t n;                            /* rows without the header */
-    size_t width[N_COLUMNS];
-    bool shown[N_COLUMNS];
-};
+_Static_assert(sizeof(md_cells) / sizeof(md_cells[0]) == N_COLUMNS, "a cell for each column");
 
 static const char *median_header(bool any_range, bool any_interval)
 {
     if (any_range && any_interval) {
         return "median [95% CI or range]";
     }
-    return any_range ? "median [range]" : "median [95% CI]";
+    return any_range ? "median [range]" : any_interval ? "median [95% CI]" : "median";
 }
 
-static void fill_table(struct table *t, const struct aglm_record *records)
+/* Fills the table; columns: [N_COLUMNS], whose names it may change. */
+static void fill_table(struct aglm_table *t, struct aglm_table_column *columns,
+                       const struct aglm_record *records, size_t n)
 {
     bool any_range = false, any_interval = false;
-    for (size_t i = 0; i < t->n; i++) {
+    aglm_table_init(t, columns, N_COLUMNS);
+    for (size_t i = 0; i < n; i++) {
         struct aglm_results d;
+        char cell[CELL_SIZE];
         aglm_results_derive(&d, &records[i]);
-        any_range |= d.ci_is_range;
+        any_range |= d.ci_is_range && records[i].n_samples > 1;
         any_interval |= !d.ci_is_range;
         for (size_t c = 0; c < N_COLUMNS; c++) {
-            md_columns[c].cell(t->cells[i + 1][c], &records[i], &d);
+            md_cells[c](cell, &records[i], &d);
+            aglm_table_add(t, cell);
         }
     }
     for (size_t c = 0; c < N_COLUMNS; c++) {
-        const struct md_column *column = &md_columns[c];
-        bool median = column->cell == cell_median;
-        snprintf(t->cells[0][c], CELL_SIZE, "%s",
-                 median ? median_header(any_range, any_interval) : column->name);
-        t->shown[c] = column->hidden_when == NULL;
-        for (size_t i = 0; i <= t->n; i++) {
-            size_t width = aglm_utf8_columns(t->cells[i][c]);
-            t->width[c] = width > t->width[c] ? width : t->width[c];
-            t->shown[c] |=
-                i > 0 &&
-                strcmp(t->cells[i][c], column->hidden_when != NULL ? column->hidden_when : "") != 0;
+        if (md_cells[c] == cell_median) {
+            columns[c].name = median_header(any_range, any_interval);
         }
     }
 }
 
-static void print_row(FILE *out, const struct table *t, size_t i)
+void aglm_output_name(FILE *out, const struct aglm_record *r, uint32_t varying)
 {
-    fputc('|', out);
-    for (size_t c = 0; c < N_COLUMNS; c++) {
-        if (t->shown[c]) {
-            int pad = (int)(t->width[c] - aglm_utf8_columns(t->cells[i][c]));
-            fprintf(out, " %*s%s%*s |", md_columns[c].right ? pad : 0, "", t->cells[i][c],
-                    md_columns[c].right ? 0 : pad, "");
-        }
+    char type[CELL_SIZE], test[CELL_SIZE], options[700], text[700];
+    aglm_escape_md(type, sizeof(type), r->model_type);
+    aglm_escape_md(test, sizeof(test), r->test);
+    aglm_record_options_text(text, sizeof(text), r, varying);
+    aglm_escape_md(options, sizeof(options), text);
+    fprintf(out, "%s, %s, %" PRIu32 " thread%s%s%s", test, type, r->n_threads,
+            r->n_threads == 1 ? "" : "s", options[0] != '\0' ? ", " : "", options);
+    if (strcmp(r->fuse, "all") != 0) {
+        fprintf(out, ", fused: %s", r->fuse);
     }
-    fputc('\n', out);
 }
 
-static void print_rule(FILE *out, const struct table *t)
-{
-    fputc('|', out);
-    for (size_t c = 0; c < N_COLUMNS; c++) {
-        if (t->shown[c]) {
-            fputc(' ', out);
-            for (size_t i = 1; i < t->width[c]; i++) {
-                fputc('-', out);
-            }
-            fputs(md_columns[c].right ? ": |" : "- |", out);
-        }
-    }
-    fputc('\n', out);
-}
-
-static void print_reasons(FILE *out, const struct aglm_record *records, size_t n)
+static void print_reasons(FILE *out, const struct aglm_record *records, size_t n, uint32_t varying)
 {
     bool first = true;
     for (size_t i = 0; i < n; i++) {
-        char type[CELL_SIZE], reasons[600];
+        char reasons[600];
         if (records[i].valid) {
             continue;
         }
         fputs(first ? "\nINVALID, not to be compared:\n\n" : "", out);
         first = false;
-        aglm_escape_md(type, sizeof(type), records[i].model_type);
         aglm_escape_md(reasons, sizeof(reasons), records[i].reasons);
-        fprintf(out, "- %s, %s, %" PRIu32 " thread%s: %s\n", type, records[i].test,
-                records[i].n_threads, records[i].n_threads == 1 ? "" : "s", reasons);
+        fputs("- ", out);
+        aglm_output_name(out, &records[i], varying);
+        fprintf(out, ": %s\n", reasons);
+    }
+}
+
+/* Why it is not known of a VALID test what others did meanwhile; once for each reason. */
+static void print_unknown(FILE *out, const struct aglm_record *records, size_t n)
+{
+    const char *said = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const char *unknown = records[i].valid ? aglm_verdict_others_unknown(&records[i]) : NULL;
+        if (unknown != NULL && (said == NULL || strcmp(said, unknown) != 0)) {
+            fprintf(out, "\nothers unknown (how much of the CPU others used): %s\n", unknown);
+            said = unknown;
+        }
     }
 }
 
 int aglm_output_md(FILE *out, const struct aglm_record *records, size_t n)
 {
+    struct aglm_table_column columns[N_COLUMNS];
+    struct aglm_table t;
     if (n == 0) {
         return 0; /* for people: a header without rows says nothing */
     }
-    struct table t = {.cells = calloc(n + 1, sizeof(*t.cells)), .n = n};
-    if (t.cells == NULL) {
+    const struct aglm_record **list = calloc(n, sizeof(*list));
+    if (list == NULL) {
         return -ENOMEM;
     }
-    fill_table(&t, records);
-    print_row(out, &t, 0);
-    print_rule(out, &t);
-    for (size_t i = 1; i <= n; i++) {
-        print_row(out, &t, i);
+    for (size_t i = 0; i < n; i++) {
+        list[i] = &records[i];
     }
-    print_reasons(out, records, n);
-    aglm_output_gains(out, records, n);
-    aglm_output_operators(out, records, n);
+    const uint32_t varying = aglm_record_options_varying(list, n);
+    free(list);
+    memcpy(columns, md_columns, sizeof(columns));
+    fill_table(&t, columns, records, n);
+    int rc = aglm_table_print(out, &t, aglm_table_width(out));
+    aglm_table_finish(&t);
+    if (rc == 0) {
+        print_reasons(out, records, n, varying);
+        print_unknown(out, records, n);
+        rc = aglm_output_gains(out, records, n, varying);
+    }
+    if (rc == 0) {
+        rc = aglm_output_operators(out, records, n, varying);
+    }
     fprintf(out, "\nbuild: %.10s (%s)\n", records[0].commit, records[0].version);
-    free(t.cells);
-    return 0;
+    return rc;
 }

@@ -4,8 +4,10 @@
 #include "bench/output.h"
 
 #include "bench/escape.h"
+#include "bench/gain.h"
 #include "bench/operators.h"
-#include "bench/stats.h"
+#include "bench/record_options.h"
+#include "bench/table.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,149 +30,214 @@ static bool same_but_fuse(const struct aglm_record *a, const struct aglm_record 
            a->cpu_strict == b->cpu_strict && strcmp(a->fuse, b->fuse) != 0;
 }
 
-/* The median over rounds of the time without by the time with, of neighbours in the same round. */
-static double paired_ratio(const struct aglm_record *without, const struct aglm_record *with,
-                           size_t *faster, size_t *n)
+static int derive_gain(struct aglm_gain *out, const struct aglm_record *without,
+                       const struct aglm_record *with)
 {
-    *faster = 0;
-    *n = without->n_samples < with->n_samples ? without->n_samples : with->n_samples;
-    double *x = calloc(*n + 1, sizeof(*x));
-    if (x == NULL) {
-        return NAN;
+    size_t n = without->n_samples < with->n_samples ? without->n_samples : with->n_samples;
+    uint64_t *ns = calloc(2 * n + 1, sizeof(*ns));
+    if (ns == NULL) {
+        return -ENOMEM;
     }
-    for (size_t i = 0; i < *n; i++) {
-        x[i] = (double)without->samples[i].total_ns / (double)with->samples[i].total_ns;
-        *faster += x[i] > 1;
+    for (size_t i = 0; i < n; i++) {
+        ns[i] = without->samples[i].total_ns;
+        ns[n + i] = with->samples[i].total_ns;
     }
-    aglm_stats_sort(x, *n);
-    double median = aglm_stats_median(x, *n);
-    free(x);
-    return median;
+    int rc = aglm_gain_derive(out, ns, ns + n, n);
+    free(ns);
+    return rc;
 }
 
-static void print_gain(FILE *out, const struct aglm_record *without, const struct aglm_record *with)
+static const struct aglm_table_column gain_columns[] = {
+    {"model", false, NULL, .lift = true},
+    {"options", false, "", .lift = true},
+    {"threads", true, NULL, .lift = true},
+    {"test", false, NULL, .lift = true},
+    {"fused", false, NULL},
+    {"t/s so", true, NULL, .rank = 1},
+    {"t/s all fused", true, NULL, .rank = 2},
+    {"gain of all", true, NULL},
+    {"faster in", false, NULL},
+};
+
+/* One line of the table; *few: too few pairs to tell a gain from chance. */
+static int add_gain(struct aglm_table *t, const struct aglm_record *without,
+                    const struct aglm_record *with, uint32_t varying, bool *few)
 {
     struct aglm_results a, b;
-    size_t faster, n;
-    char type[96], test[96];
+    struct aglm_gain gain;
+    char type[96], test[96], text[700], options[700];
+    if (derive_gain(&gain, without, with) < 0) {
+        return -ENOMEM;
+    }
     aglm_results_derive(&a, without);
     aglm_results_derive(&b, with);
-    const double ratio = paired_ratio(without, with, &faster, &n);
     aglm_escape_md(type, sizeof(type), with->model_type);
     aglm_escape_md(test, sizeof(test), with->test);
-    fprintf(out,
-            "| %s | %" PRIu32 " | %s | %s | %.2f [%.2f, %.2f] | %.2f [%.2f, %.2f] | %+.1f%% | %zu "
-            "of %zu%s |\n",
-            type, with->n_threads, test, without->fuse, a.median_ts, a.ci_low_ts, a.ci_high_ts,
-            b.median_ts, b.ci_low_ts, b.ci_high_ts, 100 * (ratio - 1), faster, n,
-            with->valid && without->valid ? "" : ", INVALID");
+    aglm_record_options_text(text, sizeof(text), with, varying);
+    aglm_escape_md(options, sizeof(options), text);
+    aglm_table_add(t, type);
+    aglm_table_add(t, options);
+    aglm_table_fmt(t, "%" PRIu32, with->n_threads);
+    aglm_table_add(t, test);
+    aglm_table_add(t, without->fuse);
+    aglm_table_fmt(t, "%.2f", a.median_ts);
+    aglm_table_fmt(t, "%.2f", b.median_ts);
+    if (gain.n < 2) {
+        aglm_table_fmt(t, "%+.1f%%", gain.percent);
+    } else {
+        aglm_table_fmt(t, "%+.1f%% [%+.1f, %+.1f]", gain.percent, gain.low, gain.high);
+    }
+    const char *invalid = with->valid && without->valid ? "" : ", INVALID";
+    if (gain.n < 2) {
+        aglm_table_fmt(t, "one pair: shows nothing%s", invalid);
+    } else {
+        aglm_table_fmt(t, "%zu of %zu%s", gain.faster, gain.n, invalid);
+    }
+    *few |= gain.n < AGLM_GAIN_MIN_PAIRS;
+    return 0;
 }
 
-void aglm_output_gains(FILE *out, const struct aglm_record *records, size_t n)
+static int add_gains(struct aglm_table *t, const struct aglm_record *records, size_t n,
+                     uint32_t varying, bool *few)
 {
-    bool first = true;
     for (size_t i = 0; i < n; i++) {
         /* The null backend has no operators: its differences are the clock's. */
         if (strcmp(records[i].fuse, "all") != 0 || strcmp(records[i].backend, "null") == 0) {
             continue;
         }
         for (size_t k = 0; k < n; k++) {
-            if (!same_but_fuse(&records[i], &records[k])) {
-                continue;
+            if (same_but_fuse(&records[i], &records[k]) &&
+                add_gain(t, &records[k], &records[i], varying, few) < 0) {
+                return -ENOMEM;
             }
-            fputs(first ? "\nWhat fused operators are worth (gain: median ratio of repetitions of "
-                          "the same round):\n\n"
-                          "| model | threads | test | fused | t/s so | t/s all fused | gain of all "
-                          "| faster in |\n"
-                          "| ----- | ------: | ---- | ----- | -----: | ------------: | ----------: "
-                          "| --------: |\n"
-                        : "",
-                  out);
-            first = false;
-            print_gain(out, &records[k], &records[i]);
         }
     }
+    return 0;
+}
+
+int aglm_output_gains(FILE *out, const struct aglm_record *records, size_t n, uint32_t varying)
+{
+    struct aglm_table t;
+    bool few = false;
+    aglm_table_init(&t, gain_columns, sizeof(gain_columns) / sizeof(gain_columns[0]));
+    int rc = add_gains(&t, records, n, varying, &few);
+    if (rc == 0 && t.n_cells > 0) {
+        fprintf(out,
+                "\nWhat fused operators are worth (gain: median of pairs of the same round, "
+                "and its %s):\n\n",
+                few ? "range" : "95% interval");
+        rc = aglm_table_print(out, &t, aglm_table_width(out));
+    }
+    if (rc == 0 && t.n_cells > 0 && few) {
+        fprintf(out,
+                "\nUnder %d pairs chance may do that, and there is no interval: -r 10 or more "
+                "can tell.\n",
+                AGLM_GAIN_MIN_PAIRS);
+    }
+    aglm_table_finish(&t);
+    return rc;
 }
 
 /* ---- operators ---- */
 
+static const struct aglm_table_column operator_columns[] = {
+    {"operator", false, NULL},
+    {"us", true, NULL},
+    {"share", true, NULL},
+    {"waits", true, NULL},
+    {"weights MB", true, "-"},
+    {"cache MB", true, "-"},
+    {"acts MB", true, "-", .rank = 1},
+    {"Mop", true, "-", .rank = 2},
+    {"GB/s", true, "-"},
+    {"Gop/s", true, "-", .rank = 3},
+    {"of roof", true, "-"},
+};
+
 /* A cell with a number of fitting precision; "-" where unknown or nothing. */
-static void cell(FILE *out, double v, const char *unit)
+static void cell(struct aglm_table *t, double v, const char *unit)
 {
     if (isnan(v) || v == 0) {
-        fputs(" - |", out);
+        aglm_table_add(t, "-");
     } else {
-        fprintf(out, " %.*f%s |", fabs(v) < 10 ? 2 : fabs(v) < 100 ? 1 : 0, v, unit);
+        aglm_table_fmt(t, "%.*f%s", fabs(v) < 9.995 ? 2 : fabs(v) < 99.95 ? 1 : 0, v, unit);
     }
 }
 
-static void print_operator(FILE *out, const struct aglm_record *r, const struct aglm_operator *o,
-                           double n_tokens)
+static void add_operator(struct aglm_table *t, const struct aglm_record *r,
+                         const struct aglm_operator *o, double n_tokens)
 {
     struct aglm_operator_figures f;
     aglm_operator_derive(&f, r, o);
-    fprintf(out, "| %s | %s | %" PRIu64 " |", o->phase, o->name, o->calls);
-    cell(out, f.ns_per_token / 1e3, "");
-    cell(out, f.share_percent, "%");
-    cell(out, (double)o->wait_ns / n_tokens / 1e3, "");
-    cell(out, o->weight_bytes / n_tokens / 1e6, "");
-    cell(out, o->kv_bytes / n_tokens / 1e6, "");
-    cell(out, o->act_bytes / n_tokens / 1e6, "");
-    cell(out, (o->int8_ops + o->float_ops) / n_tokens / 1e6, "");
-    cell(out, f.bytes_per_s / 1e9, "");
-    cell(out, f.ops_per_s / 1e9, "");
-    cell(out, f.roof_percent, "%");
-    fputc('\n', out);
+    aglm_table_add(t, o->name);
+    cell(t, f.ns_per_token / 1e3, "");
+    cell(t, f.share_percent, "%");
+    cell(t, f.wait_percent, "%");
+    cell(t, o->weight_bytes / n_tokens / 1e6, "");
+    cell(t, o->kv_bytes / n_tokens / 1e6, "");
+    cell(t, o->act_bytes / n_tokens / 1e6, "");
+    cell(t, (o->int8_ops + o->float_ops) / n_tokens / 1e6, "");
+    cell(t, f.bytes_per_s / 1e9, "");
+    cell(t, f.ops_per_s / 1e9, "");
+    cell(t, f.roof_percent, "%");
 }
 
-static void print_rest(FILE *out, const char *phase, const char *name, double ns,
-                       const struct aglm_operator_rest *rest)
+static void add_rest(struct aglm_table *t, const char *name, double ns,
+                     const struct aglm_operator_rest *rest)
 {
-    fprintf(out, "| %s | %s | - |", phase, name);
-    cell(out, ns / rest->n_tokens / 1e3, "");
-    cell(out, 100 * ns / rest->phase_ns, "%");
-    fputs(" - | - | - | - | - | - | - | - |\n", out);
+    enum { NAMED = 3, COLUMNS = sizeof(operator_columns) / sizeof(operator_columns[0]) };
+    aglm_table_add(t, name);
+    cell(t, ns / rest->n_tokens / 1e3, "");
+    cell(t, 100 * ns / rest->phase_ns, "%");
+    for (size_t i = NAMED; i < COLUMNS; i++) {
+        aglm_table_add(t, "-");
+    }
 }
 
-static void print_phase(FILE *out, const struct aglm_record *r, const char *phase)
+static int print_phase(FILE *out, const struct aglm_record *r, const char *phase, uint32_t varying)
 {
     struct aglm_operator_rest rest;
+    struct aglm_table t;
     aglm_operators_rest(&rest, r, phase);
     if (rest.phase_ns <= 0) {
-        return;
+        return 0;
     }
+    aglm_table_init(&t, operator_columns, sizeof(operator_columns) / sizeof(operator_columns[0]));
     for (size_t i = 0; i < r->n_operators; i++) {
         if (strcmp(r->operators[i].phase, phase) == 0) {
-            print_operator(out, r, &r->operators[i], rest.n_tokens);
+            add_operator(&t, r, &r->operators[i], rest.n_tokens);
         }
     }
-    print_rest(out, phase, "(barriers)", rest.wait_ns, &rest);
-    print_rest(out, phase, "(other)", rest.other_ns, &rest);
-    print_rest(out, phase, "(all)", rest.phase_ns, &rest);
+    add_rest(&t, "(barriers)", rest.wait_ns, &rest);
+    add_rest(&t, "(other)", rest.other_ns, &rest);
+    add_rest(&t, "(all)", rest.phase_ns, &rest);
+    fprintf(out, "\nOperators, %s per token: ", phase);
+    aglm_output_name(out, r, varying);
+    fputs(r->valid ? "\n\n" : ", INVALID\n\n", out);
+    int rc = aglm_table_print(out, &t, aglm_table_width(out));
+    aglm_table_finish(&t);
+    return rc;
 }
 
-void aglm_output_operators(FILE *out, const struct aglm_record *records, size_t n)
+int aglm_output_operators(FILE *out, const struct aglm_record *records, size_t n, uint32_t varying)
 {
+    bool any = false;
     for (size_t i = 0; i < n; i++) {
         const struct aglm_record *r = &records[i];
-        char type[96], test[96];
         if (r->n_operators == 0) {
             continue;
         }
-        aglm_escape_md(type, sizeof(type), r->model_type);
-        aglm_escape_md(test, sizeof(test), r->test);
-        fprintf(out, "\nOperators of %s, %s, %" PRIu32 " thread%s", test, type, r->n_threads,
-                r->n_threads == 1 ? "" : "s");
-        if (strcmp(r->fuse, "all") != 0) {
-            fprintf(out, ", fused: %s", r->fuse);
+        any = true;
+        if (print_phase(out, r, "prefill", varying) < 0 ||
+            print_phase(out, r, "decode", varying) < 0) {
+            return -ENOMEM;
         }
-        fputs(" (per token; of all threads, time of the first):\n\n"
-              "| phase | operator | calls | us | share | waits us | weights MB | cache MB | "
-              "acts MB | Mop | GB/s | Gop/s | of roof |\n"
-              "| ----- | -------- | ----: | -: | ----: | -------: | ---------: | -------: | "
-              "------: | --: | ---: | ----: | ------: |\n",
-              out);
-        print_phase(out, r, "prefill");
-        print_phase(out, r, "decode");
     }
+    if (any) {
+        fputs("\nus: until the last thread has done its share; waits: how much of that the threads "
+              "waited, on average; (barriers): all of it.\nBytes and operations are those of all "
+              "threads; of roof: the time that the limits allow over the time taken.\n",
+              out);
+    }
+    return 0;
 }

@@ -6,6 +6,7 @@
 #include "bench/record.h"
 
 #include "bench/stats.h"
+#include "bench/verdict.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -124,12 +125,9 @@ static void derive_token_times(struct aglm_results *out, const struct aglm_recor
 
 static void derive_conditions(struct aglm_results *out, const struct aglm_record *r)
 {
+    out->others_cpu_percent_max = aglm_verdict_others_percent(r);
     for (size_t i = 0; i < r->n_samples; i++) {
-        double others = r->samples[i].after.others_cpu_percent;
         double rss = (double)r->samples[i].peak_rss_bytes;
-        if (!isnan(others) && !(out->others_cpu_percent_max >= others)) {
-            out->others_cpu_percent_max = others;
-        }
         if (rss > 0 && !(out->peak_rss_bytes >= rss)) {
             out->peak_rss_bytes = rss;
         }

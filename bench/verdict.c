@@ -40,6 +40,21 @@ double aglm_verdict_others_percent(const struct aglm_record *record)
     return worst;
 }
 
+const char *aglm_verdict_others_unknown(const struct aglm_record *record)
+{
+    if (record->n_samples == 0 || !isnan(aglm_verdict_others_percent(record))) {
+        return NULL;
+    }
+    double ticks = 0;
+    for (size_t i = 0; i < record->n_samples; i++) {
+        ticks += record->samples[i].after.cpu_total_ticks;
+        ticks -= record->samples[i].before.cpu_total_ticks;
+    }
+    return ticks < AGLM_VERDICT_MIN_TICKS
+               ? "too short to tell (under a second of all CPUs together): give more -r, -n or -p"
+               : "cannot be read on this system"; /* NaN too */
+}
+
 static void add_reason(struct aglm_record *record, const char *reason)
 {
     size_t length = strlen(record->reasons);

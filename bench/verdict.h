@@ -15,6 +15,11 @@
  * be judged alone and over the short ones taken together; NaN when there is too little to judge. */
 double aglm_verdict_others_percent(const struct aglm_record *record);
 
+/* Why that is NaN: "too short to tell (…): …", "cannot be read on this system"; NULL where it is
+ * known, or there are no samples. Nothing speaks against such a test, so it is VALID; that nobody
+ * watched is said beside it. */
+const char *aglm_verdict_others_unknown(const struct aglm_record *record);
+
 /* Sets valid and reasons from the samples, the affinity and how the test ended. early: NULL when
  * all repetitions were done, else why not ("interrupted", "time was up", "failed: …", "in
  * progress"). */

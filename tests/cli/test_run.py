@@ -52,7 +52,9 @@ class Run(Case):
         self.run_it(*model, "--roof", "up", code=2)
 
     def test_requantize(self):
-        rows, _ = self.rows("-m", F32, "-q", "none,q8_0", "-p", "8", "-n", "0", "-r", "1")
+        rows, err = self.rows("-m", F32, "-q", "none,q8_0", "-p", "8", "-n", "0", "-r", "1")
+        self.assertRegex(err, r"loaded \S+ in [\d.]+ s: ")
+        self.assertRegex(err, r"loaded \S+ as q8_0 in [\d.]+ s: ")
         self.assertEqual([r["quantization"] for r in rows], ["F32", "Q8_0"])
         self.assertGreater(rows[0]["model_size"], rows[1]["model_size"])
 
@@ -74,6 +76,8 @@ class Run(Case):
         self.assertNotIn("| load ", self.run_it(*model)[0])
         for args in (("--load", "lazy"), ("--load", "mmap", "-q", "none,q8_0")):
             self.assertIn("--load", self.run_it(*model, *args, code=2)[1])
+        rows, _ = self.rows(*model, "--load", "mmap,mmap", "-p", "8")  # a combination is measured once
+        self.assertEqual([r["load"] for r in rows], ["mmap"])
 
     def test_cache_types(self):
         model = os.path.join(os.path.dirname(F32), "llama-q4_0.gguf")
@@ -93,8 +97,9 @@ class Run(Case):
         out, _ = self.run_it(*args, "all,all-norm", "--fuse", "none")
         self.assertIn("| fuse ", out.splitlines()[0])
         gains = out.split("What fused operators are worth")[1]
-        self.assertEqual(gains.count("| all-norm | "), 2)
-        self.assertEqual(gains.count("| none | "), 2)
+        self.assertEqual(gains.count("| all-norm |"), 2)
+        self.assertEqual(gains.count("| none     |"), 2)
+        self.assertIn("Under 6 pairs chance may do that", gains)
         out, _ = self.run_it(*args, "all")
         self.assertNotIn("fuse", out)
         rows, _ = self.rows(*args, "each")
@@ -124,8 +129,26 @@ class Run(Case):
         kept = db.execute("SELECT count(*), sum(weight_bytes) FROM operator WHERE phase = 'decode'").fetchone()
         self.assertEqual(kept, (len(rows[1]["operators"]), weights))
         db.close()
+        for row, phase in zip(rows, ("prefill", "decode"), strict=True):
+            (rest,) = row["operator_phases"]
+            self.assertEqual(rest["phase"], phase)
+            self.assertEqual(rest["barriers_ns"], sum(o["wait_ns"] for o in row["operators"]))
+            taken = sum(o["ns"] + o["wait_ns"] for o in row["operators"])
+            self.assertEqual(rest["all_ns"], taken + rest["other_ns"])
         out, _ = self.run_it(*args, "--profile-ops")
-        self.assertIn("Operators of tg4,", out)
+        self.assertIn("Operators, decode per token: tg4,", out)
+        self.assertRegex(out, r"\n\| \(barriers\) +\| +[\d.]+ \| +[\d.]+% \| +- \|")
+        out, err = self.run_it(*args, "--profile-ops", "-o", "csv")
+        self.assertIn("note: csv has no room for operators", err)
+        self.assertEqual(out.count("\n"), 3)
+        out, err = self.run_it(*args, "--profile-ops", "-o", "sql")
+        self.assertNotIn("no room", err)
+        memory = sqlite3.connect(":memory:")
+        memory.executescript(out)
+        ops = memory.execute("SELECT count(*), sum(o.weight_bytes) FROM operator o JOIN llama_bench t USING (test_uuid)"
+                             " WHERE t.n_gen > 0").fetchone()
+        self.assertEqual(ops, kept)
+        memory.close()
         rows, _ = self.rows(*args)
         self.assertNotIn("operators", rows[0])
 

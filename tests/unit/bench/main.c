@@ -14,6 +14,7 @@ int main(void)
     srunner_add_suite(runner, aglm_suite_record());
     srunner_add_suite(runner, aglm_suite_verdict());
     srunner_add_suite(runner, aglm_suite_output());
+    srunner_add_suite(runner, aglm_suite_table());
     srunner_add_suite(runner, aglm_suite_progress());
     srunner_add_suite(runner, aglm_suite_runner());
     srunner_add_suite(runner, aglm_suite_prompts());

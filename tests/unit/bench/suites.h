@@ -17,6 +17,7 @@ Suite *aglm_suite_record(void);
 Suite *aglm_suite_results(void);
 Suite *aglm_suite_runner(void);
 Suite *aglm_suite_stats(void);
+Suite *aglm_suite_table(void);
 Suite *aglm_suite_verdict(void);
 
 #endif

@@ -170,6 +170,8 @@ START_TEST(md)
     r[1].n_ubatch = 64;
     r[1].valid = false;
     snprintf(r[1].reasons, sizeof(r[1].reasons), "others used 23%% of the CPU");
+    r[0].samples[0].after.cpu_total_ticks = NAN; /* nobody watched the first */
+    r[0].samples[0].after.others_cpu_percent = r[0].samples[1].after.others_cpu_percent = NAN;
     char *text = printed(AGLM_FORMAT_MD, r, 2);
     const char *line = text;
     for (size_t i = 0; i < 4; i++) { /* header, rule, two rows: as many cells each */
@@ -185,8 +187,12 @@ START_TEST(md)
     ck_assert_ptr_nonnull(strstr(text, "n_ubatch"));
     ck_assert_ptr_null(strstr(text, "n_batch"));
     ck_assert_ptr_null(strstr(text, "cpu_mask"));
-    ck_assert_ptr_nonnull(strstr(text, "| INVALID |"));
-    ck_assert_ptr_nonnull(strstr(text, "2 threads: others used 23% of the CPU\n"));
+    ck_assert_ptr_nonnull(strstr(text, "| INVALID "));
+    ck_assert_ptr_nonnull(strstr(text, "- pp64+tg8, llama 1M Q4_0, 2 threads, -ub 64, fused: "
+                                       "all-norm: others used 23% of the CPU\n"));
+    ck_assert_ptr_nonnull(strstr(text, "| VALID, others unknown |"));
+    ck_assert_ptr_nonnull(strstr(text, "\nothers unknown (how much of the CPU others used): cannot "
+                                       "be read on this system\n"));
     ck_assert_ptr_nonnull(strstr(text, "build: 0123456789 (0.1.0)\n"));
     free(text);
     r[0].roof_read.best = r[0].roof_int8.best = NAN;
@@ -214,12 +220,13 @@ START_TEST(operators)
     aglm_samples_operators(&r);
     r.operators[0].float_ops = r.operators[1].float_ops = 0;
     aglm_operator_derive(&f, &r, &r.operators[0]); /* a prompt: 0.1 ms of arithmetic in 0.4 ms */
-    ck_assert_double_eq_tol(f.share_percent, 100.0 * 0.25 / 64, 1e-9);
+    ck_assert_double_eq_tol(f.share_percent, 100.0 * 0.4 / 64, 1e-9);
+    ck_assert_double_eq_tol(f.wait_percent, 37.5, 1e-9);
     ck_assert_double_eq_tol(f.roof_percent, 25, 1e-9);
     ck_assert_double_eq_tol(f.ops_per_s, 128e6 / 0.4e-3, 1);
     aglm_operator_derive(&f, &r, &r.operators[1]); /* a token: 0.2 ms of reading */
     ck_assert_double_eq_tol(f.roof_percent, 50, 1e-9);
-    ck_assert_double_eq_tol(f.ns_per_token, 250000.0 / 8, 1e-9);
+    ck_assert_double_eq_tol(f.ns_per_token, 400000.0 / 8, 1e-9);
     aglm_operators_rest(&rest, &r, "decode");
     ck_assert_double_eq(rest.wait_ns, 150000);
     ck_assert_double_eq(rest.other_ns, 8000000 - 400000);
@@ -227,14 +234,33 @@ START_TEST(operators)
     aglm_operator_derive(&f, &r, &r.operators[0]);
     ck_assert_double_nan(f.roof_percent);
     char *text = printed(AGLM_FORMAT_MD, &r, 1);
-    ck_assert_ptr_nonnull(strstr(text, "Operators of pp64+tg8, llama 1M Q4_0, 2 threads, fused: "
-                                       "all-norm"));
-    ck_assert_ptr_nonnull(strstr(text, "| decode | qkv | 4 | 31.2 | 3.12% | 18.8 | 0.00 | 0.00 | "
-                                       "0.00 | 16.0 | 0.06 | 320 | 50.0% |\n"));
-    ck_assert_ptr_nonnull(strstr(text, "| decode | (barriers) | - | 18.8 | 1.88% |"));
-    ck_assert_ptr_nonnull(strstr(text, "| decode | (other) | - | 950 | 95.0% |"));
+    ck_assert_ptr_nonnull(strstr(text, "\nOperators, decode per token: pp64+tg8, llama 1M Q4_0, 2 "
+                                       "threads, fused: all-norm\n\n| operator   |"));
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "| qkv        | 50.0 | 5.00% | 37.5% |       0.00 |     0.00 "
+                                 "|    0.00 | 16.0 | 0.06 |   320 |   50.0% |\n"));
+    ck_assert_ptr_nonnull(strstr(text, "| (barriers) | 18.8 | 1.88% |     - |"));
+    ck_assert_ptr_nonnull(strstr(text, "| (other)    |  950 | 95.0% |     - |"));
+    ck_assert_ptr_nonnull(strstr(text, "| (all)      | 1000 |  100% |     - |"));
     free(text);
-    text = printed(AGLM_FORMAT_JSON, &r, 1);
+    r.valid = false;
+    text = printed(AGLM_FORMAT_MD, &r, 1);
+    ck_assert_ptr_nonnull(strstr(text, "2 threads, fused: all-norm, INVALID\n"));
+    aglm_record_finish(&r);
+    free(text);
+}
+END_TEST
+
+/* In json as whole numbers, with what they leave over; in sql by test. */
+START_TEST(operators_of_other_formats)
+{
+    struct aglm_record r;
+    aglm_samples_record(&r);
+    aglm_samples_add(&r, 64000000, 1000000, 1000000, 7);
+    aglm_samples_operators(&r);
+    r.operators[0].float_ops = 1; /* whose limit is not known */
+    r.operators[1].float_ops = 0;
+    char *text = printed(AGLM_FORMAT_JSON, &r, 1);
     cJSON *root = cJSON_Parse(text);
     const cJSON *list = cJSON_GetObjectItem(cJSON_GetArrayItem(root, 0), "operators");
     ck_assert_int_eq(cJSON_GetArraySize(list), 2);
@@ -243,9 +269,65 @@ START_TEST(operators)
     ck_assert_double_eq(cJSON_GetObjectItem(one, "kv_bytes")->valuedouble, 5000);
     ck_assert_double_eq(cJSON_GetObjectItem(one, "roof_percent")->valuedouble, 50);
     ck_assert(cJSON_IsNull(cJSON_GetObjectItem(cJSON_GetArrayItem(list, 0), "roof_percent")));
+    ck_assert_ptr_nonnull(strstr(text, "\"kv_bytes\": 5000, "));
+    ck_assert_ptr_nonnull(strstr(text, "\"prefill_ops\": 64000000000,"));
+    ck_assert_ptr_nonnull(strstr(text, "\"pack_ns\": 0,"));
+    ck_assert_ptr_nonnull(strstr(text, "\"packed_bytes\": null,"));
+    list = cJSON_GetObjectItem(cJSON_GetArrayItem(root, 0), "operator_phases");
+    ck_assert_int_eq(cJSON_GetArraySize(list), 2);
+    one = cJSON_GetArrayItem(list, 1);
+    ck_assert_str_eq(cJSON_GetObjectItem(one, "phase")->valuestring, "decode");
+    ck_assert_double_eq(cJSON_GetObjectItem(one, "n_tokens")->valuedouble, 8);
+    ck_assert_double_eq(cJSON_GetObjectItem(one, "all_ns")->valuedouble, 8000000);
+    ck_assert_double_eq(cJSON_GetObjectItem(one, "barriers_ns")->valuedouble, 150000);
+    ck_assert_double_eq(cJSON_GetObjectItem(one, "other_ns")->valuedouble, 8000000 - 400000);
     cJSON_Delete(root);
     free(text);
+    text = printed(AGLM_FORMAT_SQL, &r, 1);
+    ck_assert_ptr_nonnull(strstr(text, "CREATE TABLE IF NOT EXISTS operator ("));
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "INSERT INTO operator VALUES ("
+                                 "'01900000-0000-7000-8000-000000000002', 'decode', 'qkv', 4, "
+                                 "250000, 150000, 20000, 5000, 64, 128000000, 0);\n"));
+    free(text);
     aglm_record_finish(&r);
+}
+END_TEST
+
+/* One pair is told as one, six have an interval; rows of a sweep and INVALID ones are named. */
+START_TEST(few_and_many_pairs)
+{
+    struct aglm_record r[4];
+    for (size_t i = 0; i < 4; i++) {
+        aglm_samples_record(&r[i]);
+        snprintf(r[i].fuse, sizeof(r[i].fuse), "%s", i % 2 ? "none" : "all");
+        snprintf(r[i].load, sizeof(r[i].load), "%s", i < 2 ? "pack" : "mmap");
+        aglm_samples_add(&r[i], (i % 2 ? 110 : 100) * 640000, 0, 0, 0);
+    }
+    r[3].valid = false;
+    char *text = printed(AGLM_FORMAT_MD, r, 4);
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "| --load pack |       2 | pp64+tg8 | none  | 1022.73 |       "
+                                 "1125.00 |      +10.0% | one pair: shows nothing          |"));
+    ck_assert_ptr_nonnull(strstr(text, "| --load mmap |"));
+    ck_assert_ptr_nonnull(strstr(text, "| one pair: shows nothing, INVALID |"));
+    ck_assert_ptr_nonnull(strstr(text, "|  median |")); /* of one sample: no interval either */
+    ck_assert_ptr_nonnull(strstr(text, "| 1125.00 | 1125.00 | "));
+    free(text);
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t k = 1; k < 6; k++) {
+            aglm_samples_add(&r[i], (i % 2 ? 110 + k : 100) * 640000, 0, 0, 0);
+        }
+    }
+    text = printed(AGLM_FORMAT_MD, r, 2);
+    ck_assert_ptr_nonnull(strstr(text, "+12.5% [+10.0, +15.0] | 6 of 6 "));
+    ck_assert_ptr_nonnull(strstr(text, "and its 95% interval)"));
+    ck_assert_ptr_null(strstr(text, "Under 6 pairs"));
+    ck_assert_ptr_null(strstr(text, "| options"));
+    free(text);
+    for (size_t i = 0; i < 4; i++) {
+        aglm_record_finish(&r[i]);
+    }
 }
 END_TEST
 
@@ -264,10 +346,12 @@ START_TEST(gains)
     r[2].n_threads = 1; /* another test: no partner */
     char *text = printed(AGLM_FORMAT_MD, r, 3);
     ck_assert_ptr_nonnull(strstr(text, "| fuse     |"));
-    ck_assert_ptr_nonnull(strstr(text, "| llama 1M Q4_0 | 2 | pp64+tg8 | all-norm | 937.50 "
-                                       "[750.00, 1022.73] | 1125.00 [1125.00, 1125.00] | +20.0% | "
-                                       "3 of 3 |\n"));
-    ck_assert_ptr_null(strstr(text, "| llama 1M Q4_0 | 1 | pp64+tg8 | all-norm |"));
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "| llama 1M Q4_0 |       2 | pp64+tg8 | all-norm | 937.50 |   "
+                                 "    1125.00 | +20.0% [+10.0, +50.0] | 3 of 3    |\n"));
+    ck_assert_ptr_nonnull(strstr(text, "and its range)"));
+    ck_assert_ptr_nonnull(strstr(text, "\nUnder 6 pairs chance may do that"));
+    ck_assert_ptr_null(strstr(text, "| llama 1M Q4_0 |       1 | pp64+tg8 | all-norm |"));
     free(text);
     text = printed(AGLM_FORMAT_MD, r + 1, 2);
     ck_assert_ptr_null(strstr(text, "What fused operators are worth"));
@@ -316,6 +400,8 @@ Suite *aglm_suite_output(void)
     tcase_add_test(tc, nothing_is_still_a_document);
     tcase_add_test(tc, md);
     tcase_add_test(tc, operators);
+    tcase_add_test(tc, operators_of_other_formats);
+    tcase_add_test(tc, few_and_many_pairs);
     tcase_add_test(tc, gains);
     tcase_add_test(tc, utf8);
     suite_add_tcase(suite, tc);

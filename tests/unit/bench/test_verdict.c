@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Adds a repetition of total ticks, of which others used part. */
 static void add(struct aglm_record *r, double total, double others)
@@ -51,10 +52,13 @@ START_TEST(short_repetitions_are_judged_together)
         add(&r, 10, 5);
     }
     ck_assert_double_nan(aglm_verdict_others_percent(&r)); /* 90 ticks say too little */
+    ck_assert_ptr_eq(strstr(aglm_verdict_others_unknown(&r), "too short to tell"),
+                     aglm_verdict_others_unknown(&r));
     aglm_verdict_set(&r, NULL);
     ck_assert(r.valid);
     add(&r, 10, 5);
     ck_assert_double_eq_tol(aglm_verdict_others_percent(&r), 50, 1e-9);
+    ck_assert_ptr_null(aglm_verdict_others_unknown(&r));
     aglm_verdict_set(&r, NULL);
     ck_assert(!r.valid);
     aglm_record_finish(&r);
@@ -68,6 +72,7 @@ START_TEST(unknown_load_is_no_reason)
     add(&r, 1000, 500);
     r.samples[0].after.cpu_total_ticks = NAN;
     r.samples[0].after.others_cpu_percent = NAN;
+    ck_assert_str_eq(aglm_verdict_others_unknown(&r), "cannot be read on this system");
     aglm_verdict_set(&r, NULL);
     ck_assert(r.valid);
     aglm_record_finish(&r);
