@@ -2,6 +2,7 @@
 #include "reports/dataset.h"
 
 #include "bench/stats.h"
+#include "bench/verdict.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -20,6 +21,7 @@ struct loading {
 
 static void row_finish(struct aglm_row *row)
 {
+    free(row->total_ns);
     free(row->tokens);
     free(row->rec.operators);
     free(row->operator_figures);
@@ -85,6 +87,17 @@ static int load_operators(struct aglm_row *row, const struct aglm_record *rec)
     return 0;
 }
 
+static int load_totals(struct aglm_row *row, const struct aglm_record *rec)
+{
+    row->total_ns = calloc(rec->n_samples + 1, sizeof(*row->total_ns));
+    if (!row->total_ns)
+        return -ENOMEM;
+    for (size_t i = 0; i < rec->n_samples; i++)
+        row->total_ns[i] = rec->samples[i].total_ns;
+    row->others_unknown = aglm_verdict_others_unknown(rec);
+    return 0;
+}
+
 static int add_row(void *ctx, const struct aglm_record *rec)
 {
     struct loading *l = ctx;
@@ -115,7 +128,7 @@ static int add_row(void *ctx, const struct aglm_record *rec)
             row->temperature_max, max_known(b->temperature_max_degc, a->temperature_max_degc));
     }
     set->n_rows++; /* from here on it is freed with the set */
-    if (load_tokens(row, rec) < 0 || load_operators(row, rec) < 0)
+    if (load_totals(row, rec) < 0 || load_tokens(row, rec) < 0 || load_operators(row, rec) < 0)
         return -ENOMEM;
     if (strcmp(l->last_run, rec->run_uuid) != 0)
         set->n_runs++;
@@ -239,7 +252,11 @@ static int compare_rows(const void *pa, const void *pb, void *ctx)
         c = compare_u32(a->n_gen, b->n_gen);
     if (!c)
         c = strcmp(a->isa, b->isa);
-    return c ? c : compare_u32(a->n_threads, b->n_threads);
+    if (!c)
+        c = compare_u32(a->n_threads, b->n_threads);
+    if (!c)
+        c = strcmp(a->load, b->load);
+    return c ? c : strcmp(a->fuse, b->fuse);
 }
 
 /* Fills newest[] and current[], from the newest row backwards. */

@@ -28,6 +28,8 @@ struct aglm_row {
     struct aglm_record rec; /* without samples and profile */
     struct aglm_results res;
     size_t n_samples;
+    uint64_t *total_ns;             /* [n_samples] */
+    const char *others_unknown;     /* of aglm_verdict_others_unknown(), or NULL */
     struct aglm_token_time *tokens; /* [n_tokens]: the first token, then each further one */
     size_t n_tokens;
     struct aglm_operator_figures *operator_figures; /* [rec.n_operators] */

@@ -29,8 +29,8 @@ static void put_quantity(struct aglm_text *out, double value, const char *unit)
     } else if (!strcmp(unit, "kHz")) {
         aglm_text_number(out, value / 1e6);
         aglm_text_raw(out, "&#160;GHz");
-    } else if (!strcmp(unit, "count")) {
-        aglm_text_fmt(out, "%.0f", value);
+    } else if (!strcmp(unit, "count") || (!*unit && value == floor(value))) {
+        aglm_text_fmt(out, "%.0f", value); /* a plain number: a CPU's family, say */
     } else {
         aglm_text_number(out, value);
         if (!strcmp(unit, "degC"))

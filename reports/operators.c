@@ -2,11 +2,16 @@
  * see sections.h.
  *
  * A gain compares tests of one run that differ in nothing else: of each configuration the newest
- * run that has both.
+ * run that has both. Rows of a sweep are told apart by the options that differ in the store.
  */
 #include "reports/sections.h"
 
+#include "bench/gain.h"
+#include "bench/record_options.h"
+#include "reports/summary.h"
+
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void number_cell(struct aglm_text *out, double value, const char *unit)
@@ -20,6 +25,34 @@ static void number_cell(struct aglm_text *out, double value, const char *unit)
     aglm_text_fmt(out, "%s</td>", unit);
 }
 
+/* ", --load mmap": the options that tell a row from the others. */
+static void put_options(struct aglm_text *out, const struct aglm_row *row, uint32_t varying,
+                        const char *before)
+{
+    char text[700];
+    aglm_record_options_text(text, sizeof(text), &row->rec, varying);
+    if (*text)
+        aglm_text_fmt(out, "%s%s", before, text);
+}
+
+/* By which options the rows that a section shows differ. */
+static uint32_t varying_options(struct aglm_text *out, const struct aglm_dataset *set,
+                                bool (*shows)(const struct aglm_dataset *set, size_t row))
+{
+    const struct aglm_record **list = calloc(set->n_rows + 1, sizeof(*list));
+    size_t n = 0;
+    if (!list) {
+        out->failed = true;
+        return 0;
+    }
+    for (size_t i = 0; i < set->n_rows; i++)
+        if (shows(set, i))
+            list[n++] = &set->rows[i].rec;
+    const uint32_t varying = aglm_record_options_varying(list, n);
+    free(list);
+    return varying;
+}
+
 /* ---- operators ---- */
 
 static void put_operator(struct aglm_text *out, const struct aglm_row *row, size_t i,
@@ -30,7 +63,7 @@ static void put_operator(struct aglm_text *out, const struct aglm_row *row, size
     aglm_text_fmt(out, "<tr><th scope=\"row\">%s</th><td>%s</td>", o->name, o->phase);
     number_cell(out, f->ns_per_token / 1e3, "");
     number_cell(out, f->share_percent, "%");
-    number_cell(out, (double)o->wait_ns / n_tokens / 1e3, "");
+    number_cell(out, f->wait_percent, "%");
     number_cell(out, (o->weight_bytes + o->kv_bytes) / n_tokens / 1e6, "");
     number_cell(out, (o->int8_ops + o->float_ops) / n_tokens / 1e6, "");
     number_cell(out, f->bytes_per_s / 1e9, "");
@@ -57,22 +90,29 @@ static void put_phase(struct aglm_text *out, const struct aglm_row *row, enum ag
     for (size_t i = 0; i < row->rec.n_operators; i++)
         if (!strcmp(row->rec.operators[i].phase, names[phase]))
             put_operator(out, row, i, rest->n_tokens);
-    put_rest(out, names[phase], "waiting at barriers", rest->wait_ns, rest);
-    put_rest(out, names[phase], "outside of operators", rest->other_ns, rest);
+    put_rest(out, names[phase], "(barriers)", rest->wait_ns, rest);
+    put_rest(out, names[phase], "(other)", rest->other_ns, rest);
+    put_rest(out, names[phase], "(all)", rest->phase_ns, rest);
 }
 
-static void put_profile(struct aglm_text *out, const struct aglm_row *row)
+static void put_profile(struct aglm_text *out, const struct aglm_row *row, uint32_t varying)
 {
     const struct aglm_record *r = &row->rec;
     aglm_text_fmt(out, "<details><summary>%s, %s %s, %u thread%s", r->test, r->model_name,
                   r->quantization, r->n_threads, r->n_threads == 1 ? "" : "s");
+    put_options(out, row, varying, ", ");
     if (strcmp(r->fuse, "all") != 0)
         aglm_text_fmt(out, ", fused: %s", r->fuse);
+    if (!r->valid) {
+        aglm_text_raw(out, " ");
+        aglm_summary_pill(out, AGLM_STATUS_ALERT, "INVALID");
+        aglm_text_fmt(out, " %s", r->reasons);
+    }
     aglm_text_raw(out, "</summary><div class=\"scroll\" tabindex=\"0\"><table><thead><tr>"
                        "<th scope=\"col\">Operator</th><th scope=\"col\">Phase</th>"
                        "<th scope=\"col\" class=\"n\">&#181;s per token</th>"
                        "<th scope=\"col\" class=\"n\">Share</th>"
-                       "<th scope=\"col\" class=\"n\">Waits, &#181;s</th>"
+                       "<th scope=\"col\" class=\"n\">Waits</th>"
                        "<th scope=\"col\" class=\"n\">Weights and cache, MB</th>"
                        "<th scope=\"col\" class=\"n\">Operations, M</th>"
                        "<th scope=\"col\" class=\"n\">GB/s</th>"
@@ -83,8 +123,17 @@ static void put_profile(struct aglm_text *out, const struct aglm_row *row)
     aglm_text_raw(out, "</tbody></table></div></details>");
 }
 
+static bool is_newest_profile(const struct aglm_dataset *set, size_t i)
+{
+    for (size_t k = 0; set->rows[i].rec.n_operators > 0 && k < set->n_configs; k++)
+        if (set->newest[k] == i)
+            return true;
+    return false;
+}
+
 void aglm_sections_operators(struct aglm_text *out, const struct aglm_dataset *set)
 {
+    const uint32_t varying = varying_options(out, set, is_newest_profile);
     bool any = false;
     for (size_t k = 0; k < set->n_configs; k++) {
         const struct aglm_row *row = &set->rows[set->newest[k]];
@@ -94,12 +143,14 @@ void aglm_sections_operators(struct aglm_text *out, const struct aglm_dataset *s
             aglm_text_raw(
                 out,
                 "<section id=\"operators\"><h2>Operators</h2><p class=\"sub\">Where the time of a "
-                "token goes, as the first thread sees it; bytes and operations are those of all "
-                "threads. Waits are at the barriers behind an operator: work that was not evenly "
-                "shared. Of roof: the time that this device's limits allow over the time taken, "
-                "waiting included.</p>");
+                "token goes: each operator until the last thread has done its share; bytes and "
+                "operations are those of all threads, per token. Waits: how much of that time the "
+                "threads waited for one another, on average; (barriers): all of it; (other): "
+                "outside "
+                "of operators. Of roof: the time that this device's limits allow over the time "
+                "taken.</p>");
         any = true;
-        put_profile(out, row);
+        put_profile(out, row, varying);
     }
     if (any)
         aglm_text_raw(out, "</section>");
@@ -133,35 +184,66 @@ static bool is_shown(const struct aglm_dataset *set, size_t i)
     return partner;
 }
 
-static void put_interval(struct aglm_text *out, const struct aglm_row *row)
+static void put_median(struct aglm_text *out, const struct aglm_row *row)
 {
-    aglm_text_raw(out, "<td class=\"n\"><strong>");
+    aglm_text_raw(out, "<td class=\"n\">");
     aglm_text_number(out, row->res.median_ts);
-    aglm_text_raw(out, "</strong> [");
-    aglm_text_number(out, row->res.ci_low_ts);
-    aglm_text_raw(out, ", ");
-    aglm_text_number(out, row->res.ci_high_ts);
-    aglm_text_raw(out, "]</td>");
+    aglm_text_raw(out, "</td>");
+}
+
+/* "+3.4% [+1.0, +5.2]", and in how many pairs; under six of them the range. */
+static void put_pairs(struct aglm_text *out, const struct aglm_gain *g)
+{
+    if (g->n == 0) {
+        aglm_text_raw(out, "<td class=\"n\">-</td><td>no pairs");
+        return;
+    }
+    aglm_text_fmt(out, "<td class=\"n\">%s%.1f%%", g->percent < 0 ? "" : "+", g->percent);
+    if (g->n == 1) {
+        aglm_text_raw(out, "</td><td>one pair: shows nothing");
+        return;
+    }
+    if (g->n < AGLM_GAIN_MIN_PAIRS)
+        aglm_text_raw(out, " <span class=\"tag\">range</span>");
+    aglm_text_fmt(out, " [%s%.1f, %s%.1f]</td><td>%zu of %zu", g->low < 0 ? "" : "+", g->low,
+                  g->high < 0 ? "" : "+", g->high, g->faster, g->n);
+    aglm_text_raw(out, g->n < AGLM_GAIN_MIN_PAIRS ? ": too few to tell"
+                       : g->clear                 ? ""
+                                                  : ": no clear difference");
 }
 
 static void put_gain(struct aglm_text *out, const struct aglm_row *all,
-                     const struct aglm_row *other)
+                     const struct aglm_row *other, uint32_t varying)
 {
     const struct aglm_record *r = &other->rec;
-    const bool overlap =
-        all->res.ci_low_ts <= other->res.ci_high_ts && other->res.ci_low_ts <= all->res.ci_high_ts;
-    aglm_text_fmt(out, "<tr><th scope=\"row\">%s</th><td>%s %s</td><td class=\"n\">%u</td>",
-                  r->test, r->model_name, r->quantization, r->n_threads);
-    aglm_text_fmt(out, "<td>%s</td>", r->fuse);
-    put_interval(out, other);
-    put_interval(out, all);
-    aglm_text_raw(out, "<td class=\"n\">");
-    aglm_text_number(out, all->res.median_ts / other->res.median_ts);
-    aglm_text_fmt(out, "</td><td>%s</td></tr>", overlap ? "yes: no clear difference" : "no");
+    const size_t n = all->n_samples < other->n_samples ? all->n_samples : other->n_samples;
+    const struct aglm_row *const both[] = {other, all};
+    struct aglm_gain gain;
+    if (aglm_gain_derive(&gain, other->total_ns, all->total_ns, n) < 0) {
+        out->failed = true;
+        return;
+    }
+    aglm_text_fmt(out, "<tr><th scope=\"row\">%s</th><td>%s %s", r->test, r->model_name,
+                  r->quantization);
+    put_options(out, other, varying, ", ");
+    aglm_text_fmt(out, "</td><td class=\"n\">%u</td><td>%s</td>", r->n_threads, r->fuse);
+    put_median(out, other);
+    put_median(out, all);
+    put_pairs(out, &gain);
+    for (size_t i = 0; i < 2; i++) {
+        if (both[i]->rec.valid)
+            continue;
+        aglm_text_raw(out, " ");
+        aglm_summary_pill(out, AGLM_STATUS_ALERT, "INVALID");
+        aglm_text_fmt(out, "<span class=\"why\">%s: %s</span>", both[i]->rec.fuse,
+                      both[i]->rec.reasons);
+    }
+    aglm_text_raw(out, "</td></tr>");
 }
 
 void aglm_sections_fusion(struct aglm_text *out, const struct aglm_dataset *set)
 {
+    const uint32_t varying = varying_options(out, set, is_shown);
     bool any = false;
     for (size_t i = 0; i < set->n_rows; i++) {
         if (!is_shown(set, i))
@@ -171,18 +253,20 @@ void aglm_sections_fusion(struct aglm_text *out, const struct aglm_dataset *set)
                 out,
                 "<section id=\"fusion\"><h2>Fused operators</h2><p class=\"sub\">Speed with some "
                 "operators taken apart against that with all fused, in the same run. "
-                "<code>all-norm</code>: all but the norm. Measured with <code>aglm-bench run "
-                "--fuse each</code>.</p><div class=\"scroll\" tabindex=\"0\"><table><thead><tr>"
+                "<code>all-norm</code>: all but the norm. The gain of all is the median over pairs "
+                "of the same round, with its 95% interval; under six pairs chance alone may do it. "
+                "Measured with <code>aglm-bench run --fuse each</code>.</p><div class=\"scroll\" "
+                "tabindex=\"0\"><table><thead><tr>"
                 "<th scope=\"col\">Test</th><th scope=\"col\">Model</th>"
                 "<th scope=\"col\" class=\"n\">Threads</th><th scope=\"col\">Fused</th>"
                 "<th scope=\"col\" class=\"n\">Tokens/s so</th>"
                 "<th scope=\"col\" class=\"n\">All fused</th>"
-                "<th scope=\"col\" class=\"n\">Ratio</th>"
-                "<th scope=\"col\">Intervals overlap</th></tr></thead><tbody>");
+                "<th scope=\"col\" class=\"n\">Gain of all</th>"
+                "<th scope=\"col\">Faster in</th></tr></thead><tbody>");
         any = true;
         for (size_t k = 0; k < set->n_rows; k++)
             if (of_one_run(&set->rows[i], &set->rows[k]))
-                put_gain(out, &set->rows[i], &set->rows[k]);
+                put_gain(out, &set->rows[i], &set->rows[k], varying);
     }
     if (any)
         aglm_text_raw(out, "</tbody></table></div></section>");

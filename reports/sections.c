@@ -74,6 +74,10 @@ static void put_speed_cells(struct aglm_text *out, const struct aglm_row *row)
     aglm_text_raw(out, "<td class=\"n\"><strong>");
     aglm_text_number(out, row->res.median_ts);
     aglm_text_raw(out, "</strong></td><td class=\"n\">");
+    if (row->n_samples < 2) {
+        aglm_text_raw(out, "<span class=\"tag\">one sample</span></td>");
+        return;
+    }
     aglm_text_raw(out, row->res.ci_is_range ? "<span class=\"tag\">range</span> [" : "[");
     aglm_text_number(out, row->res.ci_low_ts);
     aglm_text_raw(out, ", ");
@@ -114,13 +118,16 @@ static void put_roof_cell(struct aglm_text *out, const struct aglm_row *row)
     aglm_text_raw(out, "</td>");
 }
 
-static void put_verdict_cell(struct aglm_text *out, const struct aglm_record *r)
+static void put_verdict_cell(struct aglm_text *out, const struct aglm_row *row)
 {
+    const struct aglm_record *r = &row->rec;
     aglm_text_raw(out, "<td class=\"verdict-cell\">");
     aglm_summary_pill(out, r->valid ? AGLM_STATUS_GOOD : AGLM_STATUS_ALERT,
                       r->valid ? "VALID" : "INVALID");
     if (!r->valid)
         aglm_text_fmt(out, "<span class=\"why\">%s</span>", r->reasons);
+    else if (row->others_unknown)
+        aglm_text_raw(out, "<span class=\"why\">others unknown</span>");
     aglm_text_raw(out, "</td>");
 }
 
@@ -160,7 +167,7 @@ static void put_row(struct aglm_text *out, const struct columns *c, const struct
         aglm_text_fmt(out, "<td>%s</td>", r->load);
     put_speed_cells(out, row);
     put_roof_cell(out, row);
-    put_verdict_cell(out, r);
+    put_verdict_cell(out, row);
     put_mean_cells(out, row);
     number_cell(out, row->res.ttft_ms);
     number_cell(out, row->res.tpot_ms);
@@ -193,6 +200,22 @@ static void put_model_row(struct aglm_text *out, const struct aglm_row *row, siz
     aglm_text_raw(out, "</span></span></th></tr>");
 }
 
+/* Why it is not known of some what others did meanwhile: the first reason, which nearly always is
+ * the only one. */
+static void put_unknown(struct aglm_text *out, const struct aglm_dataset *set)
+{
+    for (size_t k = 0; k < set->n_configs; k++) {
+        const struct aglm_row *row = &set->rows[set->newest[k]];
+        if (row->rec.valid && row->others_unknown) {
+            aglm_text_fmt(out,
+                          "<p class=\"hint\">Others unknown: how much of the processor other "
+                          "programs used meanwhile: %s.</p>",
+                          row->others_unknown);
+            return;
+        }
+    }
+}
+
 void aglm_sections_results(struct aglm_text *out, const struct aglm_dataset *set)
 {
     struct columns c = varying(set);
@@ -212,7 +235,9 @@ void aglm_sections_results(struct aglm_text *out, const struct aglm_dataset *set
         put_row(out, &c, row);
         last = row;
     }
-    aglm_text_raw(out, "</tbody></table></div></section>");
+    aglm_text_raw(out, "</tbody></table></div>");
+    put_unknown(out, set);
+    aglm_text_raw(out, "</section>");
 }
 
 /* ---- thresholds ------------------------------------------------------------------------------ */

@@ -258,6 +258,8 @@ START_TEST(fusion_and_operators)
     for (unsigned n = 0; n < 5; n++) { /* two tests of one run, three of the next */
         fill_sweep(&rec, n < 2 ? n : 100 + n, "Q4_0", 2, 0, 32, speed[n]);
         snprintf(rec.fuse, sizeof(rec.fuse), "%s", fuse[n]);
+        for (size_t i = 0; n == 4 && i < 3; i++)
+            rec.samples[i].total_ns /= 2; /* twice as fast in three of seven rounds */
         put(store, &rec);
         aglm_record_finish(&rec);
     }
@@ -267,9 +269,10 @@ START_TEST(fusion_and_operators)
     ck_assert_ptr_nonnull(section);
     ck_assert_ptr_null(strstr(page, "<section id=\"operators\">"));
     ck_assert_ptr_nonnull(strstr(section, "<td>none</td>"));
-    ck_assert_ptr_nonnull(strstr(section, "<td class=\"n\">2.00</td><td>no</td>"));
+    ck_assert_ptr_nonnull(
+        strstr(section, "<td class=\"n\">+100.0% [+100.0, +100.0]</td><td>7 of 7</td>"));
     ck_assert_ptr_nonnull(strstr(section, "<td>all-norm</td>"));
-    ck_assert_ptr_nonnull(strstr(section, "<td class=\"n\">1.00</td><td>yes: no clear"));
+    ck_assert_ptr_nonnull(strstr(section, " of 7: no clear difference</td>"));
     ck_assert_ptr_null(strstr(section, "<td>all-rope</td>")); /* an older run */
     free(page);
     fill_record(&full, 0);
@@ -279,9 +282,61 @@ START_TEST(fusion_and_operators)
     section = strstr(page, "<section id=\"operators\">");
     ck_assert_ptr_nonnull(section);
     ck_assert_ptr_nonnull(strstr(section, "<th scope=\"row\">down</th><td>decode</td>"));
-    ck_assert_ptr_nonnull(strstr(section, "waiting at barriers"));
+    ck_assert_ptr_nonnull(strstr(section, "<th scope=\"row\">(barriers)</th>"));
     free(page);
     aglm_record_finish(&full);
+    aglm_store_close(&store);
+}
+END_TEST
+
+/* A sweep with one repetition: rows told apart, one INVALID, and nothing made of a single pair. */
+START_TEST(sweep_of_single_samples)
+{
+    struct aglm_store *store = open_store(scratch("single.db"));
+    for (unsigned n = 0; n < 4; n++) {
+        struct aglm_record rec;
+        fill_sweep(&rec, n, "Q4_0", 2, 0, 32, 20 + n);
+        snprintf(rec.fuse, sizeof(rec.fuse), "%s", n % 2 ? "none" : "all");
+        snprintf(rec.load, sizeof(rec.load), "%s", n < 2 ? "pack" : "mmap");
+        snprintf(rec.reasons, sizeof(rec.reasons), "%s",
+                 n == 3 ? "others used 23% of the CPU" : "");
+        rec.valid = n != 3;
+        rec.repetitions = 1;
+        while (rec.n_samples > 1)
+            free(rec.samples[--rec.n_samples].token_ns);
+        rec.operators = calloc(1, sizeof(*rec.operators));
+        ck_assert_ptr_nonnull(rec.operators);
+        *rec.operators = (struct aglm_operator){.phase = "decode", .name = "down", .ns = 5};
+        rec.n_operators = 1;
+        free(rec.profile_json);
+        rec.profile_json =
+            strdup("{\"facts\":[{\"key\":\"cpu.family\",\"label\":\"Family\",\"value\":25,"
+                   "\"unit\":\"\"}]}");
+        put(store, &rec);
+        aglm_record_finish(&rec);
+    }
+    char *page = report(store, scratch("single.html"), NULL);
+    check_page(scratch("single.html"), "any");
+    ck_assert_ptr_nonnull(
+        strstr(page, "<td class=\"n\"><span class=\"tag\">one sample</span></td>"));
+    ck_assert_ptr_nonnull(strstr(page, "<span class=\"why\">others unknown</span>"));
+    ck_assert_ptr_nonnull(strstr(page, "Others unknown: how much of the processor"));
+    ck_assert_ptr_nonnull(strstr(page, "<th scope=\"row\">Family</th><td>25</td>"));
+    const char *section = strstr(page, "<section id=\"fusion\">");
+    ck_assert_ptr_nonnull(section);
+    ck_assert_ptr_nonnull(strstr(section, "GLM-Edge-1.5B Q4_0, --load pack</td>"));
+    ck_assert_ptr_nonnull(strstr(section, "GLM-Edge-1.5B Q4_0, --load mmap</td>"));
+    ck_assert_ptr_nonnull(strstr(section, "%</td><td>one pair: shows nothing</td>"));
+    ck_assert_ptr_nonnull(strstr(section, "<span class=\"why\">none: others used 23% of the CPU"));
+    ck_assert_ptr_null(strstr(section, "<strong>"));
+    section = strstr(page, "<section id=\"operators\">");
+    ck_assert_ptr_nonnull(section);
+    ck_assert_ptr_nonnull(
+        strstr(section, "<summary>tg32, GLM-Edge-1.5B Q4_0, 2 threads, --load pack</summary>"));
+    const char *bad = strstr(section, ", 2 threads, --load mmap, fused: none <span class=\"pill");
+    ck_assert_ptr_nonnull(bad);
+    ck_assert_ptr_nonnull(strstr(bad, "INVALID</span> others used 23% of the CPU</summary>"));
+    free(page);
     aglm_store_close(&store);
 }
 END_TEST
@@ -297,6 +352,7 @@ Suite *page_suite(void)
     tcase_add_test(tc, gnuplot_errors);
     tcase_add_test(tc, shares_of_the_roof);
     tcase_add_test(tc, fusion_and_operators);
+    tcase_add_test(tc, sweep_of_single_samples);
     tcase_add_test(tc, empty_store);
     tcase_add_test(tc, hostile_names);
     tcase_add_test(tc, odd_records);
