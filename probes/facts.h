@@ -16,6 +16,11 @@ struct aglm_facts {
     int wire; /* > 0: each fact is also written there at once, see guard.h */
 };
 
+/* What a profile is, to the files that fill one. */
+struct aglm_profile {
+    struct aglm_facts facts;
+};
+
 /* Each adds one fact at the end. key, label, source and unit are copied. */
 void aglm_facts_text(struct aglm_facts *facts, const char *key, const char *label,
                      const char *source, const char *fmt, ...)

@@ -11,11 +11,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { SCHEMA = 1, LOAD_MS = 250, LOAD_QUICK_MS = 50 };
-
-struct aglm_profile {
-    struct aglm_facts facts;
-};
+enum { LOAD_MS = 250, LOAD_QUICK_MS = 50 };
 
 /* Bytes a second at which memory was read, all threads together; 0: not measured. */
 static double memory_read(const struct aglm_profile *profile)
@@ -207,7 +203,7 @@ char *aglm_profile_json(const struct aglm_profile *profile)
     char fingerprint[33], *text = NULL;
     aglm_profile_fingerprint(profile, fingerprint);
     cJSON *root = cJSON_CreateObject(), *facts = NULL;
-    bool ok = root && cJSON_AddNumberToObject(root, "schema", SCHEMA) &&
+    bool ok = root && cJSON_AddNumberToObject(root, "schema", AGLM_PROFILE_SCHEMA) &&
               cJSON_AddStringToObject(root, "fingerprint", fingerprint) &&
               (facts = cJSON_AddArrayToObject(root, "facts"));
     for (size_t i = 0; ok && i < profile->facts.n; i++) {

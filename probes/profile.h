@@ -55,8 +55,15 @@ const struct aglm_fact *aglm_profile_find(const struct aglm_profile *profile, co
 
 /* Prints the profile for people, at most 80 columns wide. */
 void aglm_profile_print(const struct aglm_profile *profile, FILE *out);
+#define AGLM_PROFILE_SCHEMA 1
+
 /* The JSON form, versioned by its "schema" field; the caller frees it. NULL for lack of memory. */
 char *aglm_profile_json(const struct aglm_profile *profile);
+/* A profile from its JSON form, as a store keeps it; the caller destroys it. Of facts that are no
+ * facts (without a key), and of whatever else the document holds, nothing is taken. -EINVAL: not
+ * JSON, or of another schema; -E2BIG: more than AGLM_PROFILE_FACTS_MAX facts; -ENOMEM. */
+#define AGLM_PROFILE_FACTS_MAX 8192
+int aglm_profile_parse(struct aglm_profile **out, const char *json, struct aglm_err *err);
 /* Digest (xxh3-128, 32 hex digits + NUL) of the canonical JSON of the identity facts. */
 void aglm_profile_fingerprint(const struct aglm_profile *profile, char out[33]);
 

@@ -433,6 +433,68 @@ START_TEST(json)
 }
 END_TEST
 
+/* The form read back is the same form: facts, order, reasons and fingerprint. */
+START_TEST(json_read_back)
+{
+    load(roots[_i]);
+    struct aglm_profile *again = NULL;
+    struct aglm_err err = {0};
+    char *form = aglm_profile_json(profile), *other = NULL;
+    ck_assert_msg(aglm_profile_parse(&again, form, &err) == 0, "%s", err.msg);
+    other = aglm_profile_json(again);
+    ck_assert_uint_gt(aglm_profile_count(again), 0);
+    ck_assert_str_eq(form, other);
+    aglm_profile_destroy(&again);
+    free(other);
+    free(form);
+}
+END_TEST
+
+START_TEST(json_not_a_profile)
+{
+    static const char *const texts[] = {"", "{", "[]", "null", "7", "{\"schema\":1}",
+                                        "{\"schema\":2,\"facts\":[]}",
+                                        "{\"schema\":1,\"facts\":7}", "{\"facts\":[]}"};
+    struct aglm_profile *none = NULL;
+    struct aglm_err err = {0};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        err.msg[0] = '\0';
+        ck_assert_msg(aglm_profile_parse(&none, texts[i], &err) == -EINVAL, "%s", texts[i]);
+        ck_assert_ptr_null(none);
+        ck_assert_msg(strstr(err.msg, "device profile: ") == err.msg, "%s", err.msg);
+    }
+    ck_assert_int_eq(
+        aglm_profile_parse(&none,
+                           "{\"schema\":1,\"facts\":[3,null,{\"key\":7},{\"key\":\"\"},"
+                           "{\"key\":\"a.b\",\"value\":[1],\"label\":{}},"
+                           "{\"key\":\"c\",\"value\":1e999,\"unit\":\"s\"}]}",
+                           &err),
+        0);
+    ck_assert_uint_eq(aglm_profile_count(none), 2);
+    ck_assert_int_eq(aglm_profile_at(none, 0)->kind, AGLM_FACT_UNKNOWN);
+    ck_assert_str_eq(aglm_profile_at(none, 0)->label, "a.b");
+    ck_assert_int_eq(aglm_profile_at(none, 1)->kind, AGLM_FACT_UNKNOWN);
+    aglm_profile_destroy(&none);
+}
+END_TEST
+
+START_TEST(json_too_much)
+{
+    struct aglm_profile *none = NULL;
+    struct aglm_err err = {0};
+    char *document = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&document, &size);
+    fputs("{\"schema\":1,\"facts\":[0", f);
+    for (unsigned i = 0; i < AGLM_PROFILE_FACTS_MAX; i++)
+        fputs(",0", f);
+    fputs("]}", f);
+    ck_assert_int_eq(fclose(f), 0);
+    ck_assert_int_eq(aglm_profile_parse(&none, document, &err), -E2BIG);
+    free(document);
+}
+END_TEST
+
 /* No key twice: whoever looks for one finds the only one. */
 START_TEST(keys_unique)
 {
@@ -478,6 +540,9 @@ Suite *profile_suite(void)
     tcase_add_loop_test(tc, text, 0, n_roots);
     tcase_add_test(tc, text_long_values);
     tcase_add_loop_test(tc, json, 0, n_roots);
+    tcase_add_loop_test(tc, json_read_back, 0, n_roots);
+    tcase_add_test(tc, json_not_a_profile);
+    tcase_add_test(tc, json_too_much);
     tcase_add_loop_test(tc, keys_unique, 0, n_roots);
     tcase_add_test(tc, unsafe_text);
     suite_add_tcase(suite, tc);
