@@ -66,6 +66,13 @@ static struct aglm_advice_roof *roof_of(struct aglm_advice_device *d, unsigned t
     return &d->roof[at];
 }
 
+void aglm_advice_device_set(struct aglm_advice_device *device, const struct aglm_advice_roof *roof)
+{
+    struct aglm_advice_roof *own = roof_of(device, roof->threads);
+    if (own)
+        *own = *roof;
+}
+
 /* "roof.int8.avx512.t2": kind, set ("" for reading) and threads; false for other keys. */
 static bool parse_key(const char *key, char kind[16], char isa[16], unsigned *threads)
 {

@@ -34,6 +34,9 @@ struct aglm_advice_device {
 };
 
 void aglm_advice_device_read(struct aglm_advice_device *out, const struct aglm_profile *profile);
+/* Adds the limits with so many threads, from elsewhere than a profile, or replaces them. More than
+ * AGLM_ADVICE_MAX_COUNTS are left out. */
+void aglm_advice_device_set(struct aglm_advice_device *device, const struct aglm_advice_roof *roof);
 
 /* The work that a model is, from its shapes. */
 struct aglm_advice_work {

@@ -1,16 +1,21 @@
 /* `aglm-bench profile`, also `aglm-bench --device-profile`: what the probes find out about the
  * device, what it is fit for, and what to run on it.
  *
- * Input: options; AGLM_THRESHOLDS, a file of thresholds. Output: the page or its JSON on stdout.
+ * Input: options; AGLM_THRESHOLDS, a file of thresholds. Output: the page, its JSON or its HTML on
+ * stdout; the facts in a database, where one is named.
  * Refuses unknown options and forms, measuring with --root or --passive (exit 2), a root that is no
  * folder, thresholds that cannot be read, an output that cannot be written (exit 1).
  */
 #include "bench/cmd_profile.h"
 
 #include "bench/commands.h"
+#include "bench/uuid.h"
 #include "engine/synth.h"
+#include "probes/clock.h"
 #include "probes/network.h"
 #include "probes/topology.h"
+#include "reports/html.h"
+#include "reports/store.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -28,7 +33,9 @@ static const char help[] =
     "will be and with which threads. What cannot be known is \"unknown\" with the\n"
     "reason. Takes up to 15 seconds.\n"
     "\n"
-    "  -o, --output text|json  form of the output (text)\n"
+    "  -o, --output text|json|html  form of the output (text); html is the report's\n"
+    "                          page of this device\n"
+    "      --db FILE           keep the facts in FILE too, for aglm-bench report\n"
     "      --passive           look only: measure nothing, write nothing (0.3 s)\n"
     "      --roof              measure the limits only: reading memory, and peaks of\n"
     "                          integer and float arithmetic, by threads and\n"
@@ -49,12 +56,13 @@ enum {
     OPT_STORAGE_DIR,
     OPT_NET,
     OPT_VERIFY,
-    OPT_THRESHOLDS
+    OPT_THRESHOLDS,
+    OPT_DB
 };
 
 struct options {
-    bool json, help, roof, passive, verify;
-    const char *root, *storage_dir, *net, *thresholds;
+    bool json, html, help, roof, passive, verify;
+    const char *root, *storage_dir, *net, *thresholds, *db;
 };
 
 static int wrong_usage(const char *option, const char *what)
@@ -80,6 +88,8 @@ static int check(const struct options *o)
         snprintf(what, sizeof(what), " measures this machine: leave out %s", quiet);
         return wrong_usage(loud, what);
     }
+    if (o->html && o->verify)
+        return wrong_usage("--verify", " has no place in -o html: use text or json");
     if (o->net && aglm_network_target(o->net, host, sizeof(host), &port, &err))
         return wrong_usage("--net ", err.msg);
     return 0;
@@ -109,6 +119,9 @@ static bool take(struct options *out, int c)
     case OPT_THRESHOLDS:
         out->thresholds = optarg;
         return true;
+    case OPT_DB:
+        out->db = optarg;
+        return true;
     case 'h':
         out->help = true;
         return true;
@@ -128,15 +141,18 @@ static int parse(struct options *out, int argc, char **argv)
                                           {"net", required_argument, NULL, OPT_NET},
                                           {"verify", no_argument, NULL, OPT_VERIFY},
                                           {"thresholds", required_argument, NULL, OPT_THRESHOLDS},
+                                          {"db", required_argument, NULL, OPT_DB},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     optind = 0; /* glibc: start afresh, main may have used getopt */
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, ":o:h", known, NULL)) != -1;) {
-        if (c == 'o' && (strcmp(optarg, "text") == 0 || strcmp(optarg, "json") == 0)) {
+        if (c == 'o' && (strcmp(optarg, "text") == 0 || strcmp(optarg, "json") == 0 ||
+                         strcmp(optarg, "html") == 0)) {
             out->json = optarg[0] == 'j';
+            out->html = optarg[0] == 'h';
         } else if (c == 'o') {
-            return wrong_usage("-o: must be text or json: ", optarg);
+            return wrong_usage("-o: must be text, json or html: ", optarg);
         } else if (!take(out, c)) {
             return wrong_usage(argv[optind - 1], c == ':' ? ": needs a value" : ": no such option");
         }
@@ -176,26 +192,62 @@ static int verify(struct aglm_profile_page *page, struct aglm_err *err)
     return 0;
 }
 
-static int print(const struct aglm_profile_page *page, bool json)
+/* The output as text that the caller frees; NULL for the form that is printed directly. */
+static int make_text(char **out, const struct aglm_profile_page *page, const struct options *o,
+                     int64_t taken_ms, struct aglm_err *err)
 {
-    char *text = NULL;
-    if (json) {
-        text = aglm_profile_page_json(page);
-        if (!text) {
-            fprintf(stderr, "aglm-bench profile: out of memory\n");
-            return 1;
-        }
+    const char *env = getenv("AGLM_THRESHOLDS");
+    const struct aglm_report_options options = {.thresholds = o->thresholds   ? o->thresholds
+                                                              : env && env[0] ? env
+                                                                              : NULL};
+    *out = NULL;
+    if (o->json) {
+        *out = aglm_profile_page_json(page);
+        return *out ? 0 : aglm_err_set(err, -ENOMEM, "out of memory");
+    }
+    if (!o->html)
+        return 0;
+    char *facts = aglm_profile_json(page->profile);
+    int rc = facts ? aglm_report_profile(out, facts, taken_ms, &options, err)
+                   : aglm_err_set(err, -ENOMEM, "out of memory");
+    free(facts);
+    return rc;
+}
+
+static int print(const struct aglm_profile_page *page, const struct options *o, int64_t taken_ms,
+                 struct aglm_err *err)
+{
+    char *text;
+    int rc = make_text(&text, page, o, taken_ms, err);
+    if (rc)
+        return rc;
+    if (text) {
         puts(text);
     } else {
         aglm_profile_print(page->profile, stdout);
         aglm_profile_page_print(page);
     }
     free(text);
-    if (fflush(stdout) || ferror(stdout)) {
-        fprintf(stderr, "aglm-bench profile: standard output: %s\n", strerror(errno));
-        return 1;
-    }
+    if (fflush(stdout) || ferror(stdout))
+        return aglm_err_set(err, -EIO, "standard output: %s", strerror(errno));
     return 0;
+}
+
+/* The facts only: verdicts and advice are made from them whenever they are shown. */
+static int keep(struct aglm_store *store, const struct aglm_profile *profile, int64_t taken_ms,
+                struct aglm_err *err)
+{
+    struct aglm_record run;
+    aglm_record_init(&run);
+    run.started_ms = taken_ms;
+    run.profile_json = aglm_profile_json(profile);
+    aglm_profile_fingerprint(profile, run.fingerprint);
+    int rc = run.profile_json ? aglm_uuid_v7(run.run_uuid, taken_ms, err)
+                              : aglm_err_set(err, -ENOMEM, "out of memory");
+    if (rc == 0)
+        rc = aglm_store_put_profile(store, &run, err);
+    aglm_record_finish(&run);
+    return rc;
 }
 
 static int make_page(struct aglm_profile_page *page, struct aglm_profile **profile,
@@ -229,6 +281,7 @@ int aglm_cmd_profile(int argc, char **argv)
     struct options options = {0};
     struct aglm_profile *profile = NULL;
     struct aglm_thresholds *thresholds = NULL;
+    struct aglm_store *store = NULL;
     struct aglm_profile_page page;
     struct aglm_err err = {0};
     int rc = parse(&options, argc, argv);
@@ -238,13 +291,22 @@ int aglm_cmd_profile(int argc, char **argv)
         fputs(help, stdout);
         return 0;
     }
-    rc = make_page(&page, &profile, &thresholds, &options, &err);
+    if (options.db) /* before anything is measured */
+        rc = aglm_store_open(&store, options.db, &err);
+    if (rc == 0)
+        rc = make_page(&page, &profile, &thresholds, &options, &err);
+    const int64_t taken_ms = aglm_clock_wall_ms();
+    if (rc == 0 && store)
+        rc = keep(store, profile, taken_ms, &err);
+    if (rc == 0)
+        rc = print(&page, &options, taken_ms, &err);
+    if (rc == 0 && store)
+        fprintf(stderr, "stored in %s\n", options.db);
     if (rc) {
         fprintf(stderr, "aglm-bench profile: %s\n", err.msg);
         rc = 1;
-    } else {
-        rc = print(&page, options.json);
     }
+    aglm_store_close(&store);
     aglm_profile_destroy(&profile);
     aglm_thresholds_destroy(&thresholds);
     return rc;

@@ -207,8 +207,10 @@ static void write_table(struct aglm_text *out, const struct aglm_chart *chart, b
 {
     bool named = chart->kind != AGLM_PLOT_BARS;
     aglm_text_raw(out, open ? "<details open>" : "<details>");
-    aglm_text_raw(out,
-                  "<summary>Data</summary><div class=\"scroll\" tabindex=\"0\"><table><thead><tr>");
+    aglm_text_fmt(out,
+                  "<summary>Data</summary><div class=\"scroll\" tabindex=\"0\"><table>"
+                  "<caption class=\"unseen\">%s</caption><thead><tr>",
+                  chart->title);
     aglm_text_fmt(out, "<th scope=\"col\">%s</th>", chart->x_label);
     if (named)
         aglm_text_raw(out, "<th scope=\"col\">Series</th>");

@@ -4,7 +4,6 @@
 #include "bench/stats.h"
 #include "bench/verdict.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -118,6 +117,7 @@ static int add_row(void *ctx, const struct aglm_record *rec)
     row->rec.operators = NULL;
     row->rec.n_operators = 0;
     row->memory_available_min = row->temperature_max = NAN;
+    row->frequency_min = row->frequency_max = NAN;
     aglm_results_derive(&row->res, rec);
     for (size_t i = 0; i < rec->n_samples; i++) {
         const struct aglm_conditions *b = &rec->samples[i].before, *a = &rec->samples[i].after;
@@ -126,6 +126,10 @@ static int add_row(void *ctx, const struct aglm_record *rec)
                       min_known(b->memory_available_bytes, a->memory_available_bytes));
         row->temperature_max = max_known(
             row->temperature_max, max_known(b->temperature_max_degc, a->temperature_max_degc));
+        row->frequency_min = min_known(row->frequency_min,
+                                       min_known(b->frequency_mean_khz, a->frequency_mean_khz));
+        row->frequency_max = max_known(row->frequency_max,
+                                       max_known(b->frequency_mean_khz, a->frequency_mean_khz));
     }
     set->n_rows++; /* from here on it is freed with the set */
     if (load_totals(row, rec) < 0 || load_tokens(row, rec) < 0 || load_operators(row, rec) < 0)
@@ -133,48 +137,7 @@ static int add_row(void *ctx, const struct aglm_record *rec)
     if (strcmp(l->last_run, rec->run_uuid) != 0)
         set->n_runs++;
     snprintf(l->last_run, sizeof(l->last_run), "%s", rec->run_uuid);
-    if (rec->profile_json) {
-        free(set->profile);
-        set->profile = strdup(rec->profile_json);
-        if (!set->profile)
-            return -ENOMEM;
-    }
     return 0;
-}
-
-static int add_device(void *ctx, const struct aglm_record *rec)
-{
-    struct aglm_dataset *set = ctx;
-    struct aglm_other_device *d = NULL;
-    for (size_t i = 0; i < set->n_others; i++)
-        if (strcmp(set->others[i].fingerprint, rec->fingerprint) == 0)
-            d = &set->others[i];
-    if (!d) {
-        d = realloc(set->others, (set->n_others + 1) * sizeof(*d));
-        if (!d)
-            return -ENOMEM;
-        set->others = d;
-        d = &set->others[set->n_others++];
-        *d = (struct aglm_other_device){0};
-        snprintf(d->fingerprint, sizeof(d->fingerprint), "%s", rec->fingerprint);
-    }
-    snprintf(d->cpu_info, sizeof(d->cpu_info), "%s", rec->cpu_info);
-    d->n_tests++;
-    d->last_ms = rec->started_ms;
-    return 0;
-}
-
-/* Takes the device measured last out of the list and hands its fingerprint back. */
-static void take_subject(struct aglm_dataset *set, char fingerprint[33])
-{
-    size_t best = 0;
-    for (size_t i = 1; i < set->n_others; i++)
-        if (set->others[i].last_ms >= set->others[best].last_ms)
-            best = i;
-    snprintf(fingerprint, 33, "%s", set->others[best].fingerprint);
-    memmove(&set->others[best], &set->others[best + 1],
-            (set->n_others - best - 1) * sizeof(*set->others));
-    set->n_others--;
 }
 
 /* ---- configurations -------------------------------------------------------------------------- */
@@ -288,19 +251,13 @@ static int pick_configs(struct aglm_dataset *set)
     return 0;
 }
 
-int aglm_dataset_load(struct aglm_dataset *out, struct aglm_store *store, struct aglm_err *err)
+int aglm_dataset_load(struct aglm_dataset *out, struct aglm_store *store,
+                      const struct aglm_device *device, struct aglm_err *err)
 {
-    struct aglm_dataset set = {0};
+    struct aglm_dataset set = {.device = device};
     struct loading loading = {.set = &set};
-    char fingerprint[33] = "";
-    int r = aglm_store_each(store, NULL, add_device, &set, err);
-    if (r < 0)
-        goto fail;
-    if (set.n_others) {
-        take_subject(&set, fingerprint);
-        r = aglm_store_each(store, &(struct aglm_store_filter){.fingerprint = fingerprint}, add_row,
-                            &loading, err);
-    }
+    const struct aglm_store_filter filter = {.fingerprint = device->fingerprint};
+    int r = store && device->n_tests ? aglm_store_each(store, &filter, add_row, &loading, err) : 0;
     if (r == 0)
         r = pick_configs(&set);
     if (r < 0)
@@ -323,8 +280,6 @@ void aglm_dataset_finish(struct aglm_dataset *set)
     free(set->rows);
     free(set->newest);
     free(set->current);
-    free(set->profile);
-    free(set->others);
     *set = (struct aglm_dataset){0};
 }
 
@@ -418,38 +373,22 @@ const struct aglm_row *aglm_dataset_headline(const struct aglm_dataset *set, enu
 
 /* ---- facts and metrics ----------------------------------------------------------------------- */
 
-/* The "value" of a fact in the profile's JSON; the tree must be deleted after use. */
-static const cJSON *find_fact(const cJSON *root, const char *key)
-{
-    const cJSON *fact;
-    cJSON_ArrayForEach(fact, cJSON_GetObjectItemCaseSensitive(root, "facts"))
-    {
-        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(fact, "key"));
-        if (name && strcmp(name, key) == 0)
-            return cJSON_GetObjectItemCaseSensitive(fact, "value");
-    }
-    return NULL;
-}
-
 bool aglm_dataset_fact_number(const struct aglm_dataset *set, const char *key, double *out)
 {
-    cJSON *root = set->profile ? cJSON_Parse(set->profile) : NULL;
-    const cJSON *value = find_fact(root, key);
-    bool found = cJSON_IsNumber(value);
-    if (found)
-        *out = value->valuedouble;
-    cJSON_Delete(root);
-    return found;
+    const struct aglm_fact *fact = aglm_device_fact(set->device, key);
+    if (!fact || fact->kind != AGLM_FACT_NUMBER)
+        return false;
+    *out = fact->number;
+    return true;
 }
 
 bool aglm_dataset_fact_text(const struct aglm_dataset *set, const char *key, char *out, size_t size)
 {
-    cJSON *root = set->profile ? cJSON_Parse(set->profile) : NULL;
-    const char *text = cJSON_GetStringValue(find_fact(root, key));
-    if (text)
-        snprintf(out, size, "%s", text);
-    cJSON_Delete(root);
-    return text != NULL;
+    const struct aglm_fact *fact = aglm_device_fact(set->device, key);
+    if (!fact || fact->kind != AGLM_FACT_TEXT)
+        return false;
+    snprintf(out, size, "%s", fact->text);
+    return true;
 }
 
 /* How much faster 8-bit weights decode than 32-bit ones: the first pair of the same model and

@@ -1,7 +1,7 @@
-/* What a page needs from the store: every test of the device in question as figures, in memory, and
- * a few ways to pick from them. No SQL, no HTML.
+/* What a device's page needs from the store: every test of the device as figures, in memory, and a
+ * few ways to pick from them. No SQL, no HTML.
  *
- * The device in question is the one that was measured last. "Current" rows are the newest test of
+ * "Current" rows are the newest test of
  * each configuration, a valid one where there is one; summary and plots are made from them. The
  * null backend, which measures the tool itself, counts only when nothing else was measured.
  */
@@ -12,6 +12,7 @@
 #include "bench/record.h"
 #include "probes/err.h"
 #include "probes/thresholds.h"
+#include "reports/devices.h"
 #include "reports/plot.h"
 #include "reports/store.h"
 
@@ -36,15 +37,11 @@ struct aglm_row {
     struct aglm_operator_rest rest[2];              /* by phase, where there are operators */
     double memory_available_min;                    /* bytes, NaN unknown; over all samples */
     double temperature_max;                         /* degC, NaN unknown */
-};
-
-struct aglm_other_device {
-    char fingerprint[33], cpu_info[128];
-    size_t n_tests;
-    int64_t last_ms;
+    double frequency_min, frequency_max;            /* kHz, mean of the CPUs; NaN unknown */
 };
 
 struct aglm_dataset {
+    const struct aglm_device *device; /* whose; the caller's */
     struct aglm_row *rows; /* [n_rows] of the device, oldest first */
     size_t n_rows;
     size_t *newest; /* [n_configs] the newest row of each configuration, in the order of the results
@@ -52,13 +49,12 @@ struct aglm_dataset {
     size_t *current; /* [n_configs] the same, a valid one where there is one */
     size_t n_configs;
     size_t n_runs;
-    char *profile;                    /* JSON of the newest run's profile, or NULL */
-    struct aglm_other_device *others; /* [n_others] */
-    size_t n_others;
 };
 
-/* Reads the store. An empty one gives n_rows = 0. -ENOMEM, or the store's errors. */
-int aglm_dataset_load(struct aglm_dataset *out, struct aglm_store *store, struct aglm_err *err);
+/* Reads the device's tests; a NULL store, or a device that was only looked at, gives n_rows = 0. The
+ * device must outlive the set. -ENOMEM, or the store's errors. */
+int aglm_dataset_load(struct aglm_dataset *out, struct aglm_store *store,
+                      const struct aglm_device *device, struct aglm_err *err);
 void aglm_dataset_finish(struct aglm_dataset *set);
 
 /* Same model, test and options, so that figures of different days compare? */
@@ -82,7 +78,7 @@ const struct aglm_row *aglm_dataset_headline(const struct aglm_dataset *set, enu
 /* Does this row show the phase in the same test (lengths) as the headline row? */
 bool aglm_row_same_test(const struct aglm_row *a, const struct aglm_row *b);
 
-/* A profile's fact by key: number and text of the newest run; false if unknown or absent. */
+/* The device's fact by key: number or text; false if unknown or absent. */
 bool aglm_dataset_fact_number(const struct aglm_dataset *set, const char *key, double *out);
 bool aglm_dataset_fact_text(const struct aglm_dataset *set, const char *key, char *out,
                             size_t size);

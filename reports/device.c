@@ -1,10 +1,11 @@
 /* The page on the device and on how to get the same figures again; see sections.h. Facts come from
- * the profile's JSON as the newest run stored it; a profile that cannot be read is said to be
- * unreadable.
+ * the device's newest profile, and what that did not measure from the newest one that did; a
+ * profile that cannot be read is said to be unreadable.
  */
 #include "reports/sections.h"
 
-#include <cjson/cJSON.h>
+#include "reports/summary.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,84 +14,126 @@
 
 /* ---- facts ----------------------------------------------------------------------------------- */
 
-static const char *string_in(const cJSON *object, const char *name)
+static const struct {
+    const char *prefix, *title;
+} groups[] = {
+    {"device.", "Device"},       {"os.", "System"},       {"virt.", "Virtualization"},
+    {"cpu.", "Processor"},       {"topology.", "Topology"}, {"memory.", "Memory"},
+    {"load.", "Load"},           {"thermal.", "Heat"},    {"power.", "Power"},
+    {"gpu.", "Graphics"},        {"roof.", "Limits"},     {"latency.", "Memory latency"},
+    {"storage.", "Storage"},     {"network.", "Network"}, {"probe.", "Probes given up"},
+    {"", "Other"},
+};
+enum { N_GROUPS = sizeof(groups) / sizeof(*groups) };
+
+static size_t group_of(const char *key)
 {
-    const char *s = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-    return s ? s : "";
+    size_t g = 0;
+    while (strncmp(key, groups[g].prefix, strlen(groups[g].prefix)) != 0)
+        g++;
+    return g;
 }
 
-static void put_quantity(struct aglm_text *out, double value, const char *unit)
+/* All thresholds' judgements: which of them is about a fact is asked for each fact. */
+struct judged {
+    struct aglm_judgement v[256]; /* as many as a file of thresholds may hold */
+    size_t n;
+};
+
+static void judge_all(struct judged *out, const struct aglm_device *device,
+                      const struct aglm_thresholds *thresholds)
 {
-    if (!strcmp(unit, "bytes")) {
-        if (value == 0)
-            aglm_text_raw(out, "0&#160;B");
-        else
-            aglm_text_bytes(out, value);
-    } else if (!strcmp(unit, "kHz")) {
-        aglm_text_number(out, value / 1e6);
-        aglm_text_raw(out, "&#160;GHz");
-    } else if (!strcmp(unit, "count") || (!*unit && value == floor(value))) {
-        aglm_text_fmt(out, "%.0f", value); /* a plain number: a CPU's family, say */
-    } else {
-        aglm_text_number(out, value);
-        if (!strcmp(unit, "degC"))
-            aglm_text_raw(out, "&#160;&#176;C");
-        else if (!strcmp(unit, "percent"))
-            aglm_text_raw(out, "&#160;%");
-        else
-            aglm_text_fmt(out, " %s", unit);
+    out->n = 0;
+    for (size_t i = 0; i < aglm_thresholds_count(thresholds) && out->n < 256; i++) {
+        const struct aglm_threshold *t = aglm_thresholds_at(thresholds, i);
+        if (t->fact[0] && t->kind != AGLM_THRESHOLD_REFERENCE)
+            aglm_device_judge(&out->v[out->n++], device, t);
     }
 }
 
-static void put_fact(struct aglm_text *out, const cJSON *fact)
+static void put_fact(struct aglm_text *out, const struct aglm_fact *fact,
+                     const struct judged *judged)
 {
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(fact, "value");
-    aglm_text_fmt(out, "<tr><th scope=\"row\">%s</th><td>", string_in(fact, "label"));
-    if (cJSON_IsNumber(value))
-        put_quantity(out, value->valuedouble, string_in(fact, "unit"));
-    else if (cJSON_IsString(value))
-        aglm_text_fmt(out, "%s", value->valuestring);
+    aglm_text_fmt(out, "<tr><th scope=\"row\">%s</th><td>", fact->label);
+    if (fact->kind == AGLM_FACT_NUMBER)
+        aglm_text_quantity(out, fact->number, fact->unit);
+    else if (fact->kind == AGLM_FACT_TEXT)
+        aglm_text_fmt(out, "%s", fact->text);
     else
-        aglm_text_fmt(out, "<span class=\"muted\">unknown: %s</span>", string_in(fact, "unknown"));
-    aglm_text_fmt(out, "</td><td class=\"muted\">%s</td></tr>", string_in(fact, "source"));
-}
-
-static const char *group_title(const char *key, size_t n)
-{
-    static const char *const titles[][2] = {
-        {"cpu", "Processor"},   {"topology", "Topology"},    {"memory", "Memory"},
-        {"load", "Load"},       {"thermal", "Temperatures"}, {"os", "System"},
-        {"device", "Device"},   {"virt", "Virtualization"},  {"power", "Power"},
-        {"storage", "Storage"}, {"network", "Network"},      {"gpu", "GPU"},
-        {"roof", "Limits"}};
-    for (size_t i = 0; i < sizeof(titles) / sizeof(*titles); i++)
-        if (strlen(titles[i][0]) == n && strncmp(titles[i][0], key, n) == 0)
-            return titles[i][1];
-    return "Other";
-}
-
-static void put_facts(struct aglm_text *out, const cJSON *facts)
-{
-    const cJSON *fact;
-    const char *last = NULL;
-    aglm_text_raw(out,
-                  "<details><summary>All facts, with their sources</summary><div class=\"scroll\" "
-                  "tabindex=\"0\"><table class=\"facts\">");
-    cJSON_ArrayForEach(fact, facts)
-    {
-        const char *key = string_in(fact, "key");
-        const char *title = group_title(key, strcspn(key, "."));
-        if (!last || strcmp(title, last) != 0) {
-            aglm_text_raw(out, last ? "</tbody><tbody>" : "<tbody>");
-            aglm_text_fmt(out,
-                          "<tr class=\"group\"><th colspan=\"3\" "
-                          "scope=\"rowgroup\"><span>%s</span></th></tr>",
-                          title);
+        aglm_text_fmt(out, "<span class=\"muted\">unknown: %s</span>", fact->text);
+    for (size_t i = 0; i < judged->n; i++) {
+        if (judged->v[i].fact == fact) {
+            aglm_text_raw(out, " ");
+            aglm_summary_pill(out, judged->v[i].status, NULL);
         }
-        last = title;
-        put_fact(out, fact);
     }
-    aglm_text_raw(out, last ? "</tbody></table></div></details>" : "</table></div></details>");
+    aglm_text_fmt(out, "</td><td class=\"muted\">%s</td></tr>", fact->source);
+}
+
+/* What stands in a group's line when it is closed: how much it holds, and verdicts. */
+static void put_group_summary(struct aglm_text *out, size_t group, size_t n, size_t n_unknown,
+                              const struct judged *judged)
+{
+    aglm_text_fmt(out, "<summary>%s <span class=\"muted\">%zu fact%s", groups[group].title, n,
+                  n == 1 ? "" : "s");
+    if (n_unknown)
+        aglm_text_fmt(out, ", %zu unknown", n_unknown);
+    aglm_text_raw(out, "</span>");
+    for (size_t i = 0; i < judged->n; i++) {
+        const struct aglm_judgement *j = &judged->v[i];
+        if (j->fact && group_of(j->fact->key) == group && j->status != AGLM_STATUS_UNKNOWN) {
+            aglm_text_raw(out, " ");
+            aglm_summary_pill(out, j->status, NULL);
+        }
+    }
+    aglm_text_raw(out, "</summary>");
+}
+
+/* Calls put for each fact of the group: of the newest profile, then those that only the measured
+ * one has. out NULL: counts only. */
+static size_t each_fact(struct aglm_text *out, const struct aglm_device *d, size_t group,
+                        const struct judged *judged, size_t *n_unknown)
+{
+    const struct aglm_profile *const profiles[] = {d->profile, d->measured};
+    size_t n = 0;
+    for (size_t p = 0; p < 2; p++) {
+        for (size_t i = 0; profiles[p] && i < aglm_profile_count(profiles[p]); i++) {
+            const struct aglm_fact *fact = aglm_profile_at(profiles[p], i);
+            if (group_of(fact->key) != group ||
+                (p == 1 && d->profile && aglm_profile_find(d->profile, fact->key)))
+                continue;
+            fact = aglm_device_fact(d, fact->key);
+            n++;
+            *n_unknown += fact->kind == AGLM_FACT_UNKNOWN;
+            if (out)
+                put_fact(out, fact, judged);
+        }
+    }
+    return n;
+}
+
+static void put_facts(struct aglm_text *out, const struct aglm_device *device,
+                      const struct aglm_thresholds *thresholds)
+{
+    struct judged judged;
+    judge_all(&judged, device, thresholds);
+    aglm_text_raw(out, "<h3>All facts, by probe</h3>");
+    for (size_t g = 0; g < N_GROUPS; g++) {
+        size_t n_unknown = 0, ignored = 0;
+        const size_t n = each_fact(NULL, device, g, &judged, &n_unknown);
+        if (n == 0)
+            continue;
+        aglm_text_raw(out, "<details class=\"group-of-facts\">");
+        put_group_summary(out, g, n, n_unknown, &judged);
+        aglm_text_fmt(out,
+                      "<div class=\"scroll\" tabindex=\"0\"><table class=\"facts\">"
+                      "<caption class=\"unseen\">%s: facts, values, sources</caption><thead><tr>"
+                      "<th scope=\"col\">Fact</th><th scope=\"col\">Value</th>"
+                      "<th scope=\"col\">Source</th></tr></thead><tbody>",
+                      groups[g].title);
+        each_fact(out, device, g, &judged, &ignored);
+        aglm_text_raw(out, "</tbody></table></div></details>");
+    }
 }
 
 static void put_pair(struct aglm_text *out, const char *label, const char *text)
@@ -100,46 +143,50 @@ static void put_pair(struct aglm_text *out, const char *label, const char *text)
 }
 
 static void put_fact_pair(struct aglm_text *out, const struct aglm_dataset *set, const char *label,
-                          const char *key, const char *unit)
+                          const char *key)
 {
-    char text[512];
-    double number;
-    if (aglm_dataset_fact_text(set, key, text, sizeof(text))) {
-        put_pair(out, label, text);
-    } else if (aglm_dataset_fact_number(set, key, &number)) {
-        aglm_text_fmt(out, "<div><dt>%s</dt><dd>", label);
-        put_quantity(out, number, unit);
-        aglm_text_raw(out, "</dd></div>");
-    }
+    const struct aglm_fact *fact = aglm_device_fact(set->device, key);
+    if (!fact || fact->kind == AGLM_FACT_UNKNOWN)
+        return;
+    aglm_text_fmt(out, "<div><dt>%s</dt><dd>", label);
+    if (fact->kind == AGLM_FACT_TEXT)
+        aglm_text_fmt(out, "%s", fact->text);
+    else
+        aglm_text_quantity(out, fact->number, fact->unit);
+    aglm_text_raw(out, "</dd></div>");
 }
 
-void aglm_sections_device(struct aglm_text *out, const struct aglm_dataset *set)
+void aglm_sections_device(struct aglm_text *out, const struct aglm_dataset *set,
+                          const struct aglm_thresholds *thresholds)
 {
-    const struct aglm_record *r = &set->rows[set->n_rows - 1].rec;
-    cJSON *root = set->profile ? cJSON_Parse(set->profile) : NULL;
+    const struct aglm_device *device = set->device;
+    const struct aglm_record *r = set->n_rows ? &set->rows[set->n_rows - 1].rec : NULL;
     aglm_text_raw(out, "<section id=\"device\"><h2>Device</h2><dl class=\"pairs\">");
-    put_pair(out, "CPU", r->cpu_info);
-    put_pair(out, "GPU", r->gpu_info);
-    put_fact_pair(out, set, "Model", "device.model", "");
-    put_fact_pair(out, set, "CPUs", "topology.cpus", "count");
-    put_fact_pair(out, set, "Cores", "topology.cores", "count");
-    put_fact_pair(out, set, "Instruction sets", "cpu.isa", "");
-    put_fact_pair(out, set, "Memory", "memory.total", "bytes");
-    put_fact_pair(out, set, "Available at the start", "memory.available", "bytes");
-    put_fact_pair(out, set, "System", "os.name", "");
-    put_fact_pair(out, set, "Kernel", "os.kernel", "");
-    put_fact_pair(out, set, "Virtualization", "virt.hypervisor", "");
+    if (device->cpu_info[0])
+        put_pair(out, "CPU", device->cpu_info);
+    else
+        put_fact_pair(out, set, "CPU", "cpu.brand");
+    if (r)
+        put_pair(out, "GPU", r->gpu_info);
+    put_fact_pair(out, set, "Model", "device.model");
+    put_fact_pair(out, set, "CPUs", "topology.cpus");
+    put_fact_pair(out, set, "Cores", "topology.cores");
+    put_fact_pair(out, set, "Instruction sets", "cpu.isa");
+    put_fact_pair(out, set, "Memory", "memory.total");
+    put_fact_pair(out, set, "Available when looked at", "memory.available");
+    put_fact_pair(out, set, "System", "os.name");
+    put_fact_pair(out, set, "Kernel", "os.kernel");
+    put_fact_pair(out, set, "Virtualization", "virt.hypervisor");
     aglm_text_fmt(out, "<div><dt>Fingerprint</dt><dd><code>%s</code></dd></div></dl>",
-                  r->fingerprint[0] ? r->fingerprint : "unknown");
-    if (root && cJSON_GetObjectItemCaseSensitive(root, "facts"))
-        put_facts(out, cJSON_GetObjectItemCaseSensitive(root, "facts"));
+                  device->fingerprint[0] ? device->fingerprint : "unknown");
+    if (device->profile || device->measured)
+        put_facts(out, device, thresholds);
     else
         aglm_text_raw(
             out,
             "<p class=\"hint\">The newest run stored no profile that can be read: <code>aglm-bench "
             "--device-profile</code> shows what this device tells.</p>");
     aglm_text_raw(out, "</section>");
-    cJSON_Delete(root);
 }
 
 void aglm_sections_device_line(struct aglm_text *out, const struct aglm_dataset *set)

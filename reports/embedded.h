@@ -7,8 +7,7 @@
 extern const char *const aglm_schema[];
 extern const int aglm_schema_version; /* the newest, and the count of steps */
 
-extern const char aglm_page_css[];
+extern const char aglm_page_css[], aglm_page_devices_css[];
 extern const char aglm_page_meaning[]; /* HTML: what each number means */
-extern const char aglm_page_empty[];   /* HTML: what to run when the store holds nothing */
 
 #endif

@@ -5,10 +5,10 @@
 #include "reports/html.h"
 
 #include "reports/dataset.h"
+#include "reports/device_page.h"
 #include "reports/embedded.h"
-#include "reports/figures.h"
-#include "reports/sections.h"
-#include "reports/summary.h"
+#include "reports/limits.h"
+#include "reports/overview.h"
 #include "reports/text.h"
 
 #include <errno.h>
@@ -70,7 +70,7 @@ done:
     return r < 0 ? write_error(err, r, path) : 0;
 }
 
-/* ---- the page -------------------------------------------------------------------------------- */
+/* ---- parts -------------------------------------------------------------------------------- */
 
 static void put_head(struct aglm_text *out, const char *title)
 {
@@ -81,6 +81,7 @@ static void put_head(struct aglm_text *out, const char *title)
                        "style-src 'unsafe-inline'\">\n");
     aglm_text_fmt(out, "<title>%s</title>\n<style>\n", title);
     aglm_text_raw(out, aglm_page_css);
+    aglm_text_raw(out, aglm_page_devices_css);
     aglm_text_raw(out, "</style>\n</head>\n<body>\n");
 }
 
@@ -92,122 +93,222 @@ static void put_foot(struct aglm_text *out)
              "report</code>.</p></footer>\n</body>\n</html>\n");
 }
 
-static const char *device_name(const struct aglm_dataset *set, char *buf, size_t size)
+/* What a report is made from. */
+struct report {
+    const struct aglm_report_options *options;
+    struct aglm_store *store; /* NULL: profiles only */
+    struct aglm_devices devices;
+    struct aglm_thresholds *thresholds;
+    struct aglm_err trouble; /* why there are no plots: asked once, not for each device */
+};
+
+static int report_open(struct report *r, struct aglm_store *store,
+                       const struct aglm_report_options *options, struct aglm_err *err)
 {
-    const char *cpu = set->rows[set->n_rows - 1].rec.cpu_info;
-    if (aglm_dataset_fact_text(set, "device.model", buf, size))
-        return buf;
-    return cpu[0] ? cpu : "unknown device";
+    static const struct aglm_report_options defaults = {0};
+    *r = (struct report){.options = options ? options : &defaults, .store = store};
+    return aglm_thresholds_load(&r->thresholds, r->options->thresholds, err);
 }
 
-static void put_header(struct aglm_text *out, const struct aglm_dataset *set, const char *title)
+static void report_close(struct report *r)
 {
-    char name[256];
-    const struct aglm_record *r = &set->rows[set->n_rows - 1].rec;
-    aglm_text_raw(out, "<header><p class=\"kicker\">aglm-bench report</p>");
-    aglm_text_fmt(out, "<h1>%s</h1><p class=\"sub\">",
-                  title ? title : device_name(set, name, sizeof(name)));
-    aglm_sections_device_line(out, set);
-    aglm_text_raw(out, "</p><p class=\"sub\">Last measured ");
-    aglm_text_time(out, r->started_ms);
-    aglm_text_fmt(out, " UTC &#183; aglm-bench %s &#183; %zu run%s</p>", r->version, set->n_runs,
-                  set->n_runs == 1 ? "" : "s");
-    aglm_text_raw(out, "<nav aria-label=\"Sections\"><a href=\"#summary\">In short</a><a "
-                       "href=\"#results\">Results</a>"
-                       "<a href=\"#plots\">Plots</a><a href=\"#history\">History</a><a "
-                       "href=\"#thresholds\">Thresholds</a><a href=\"#device\">Device</a><a "
-                       "href=\"#meaning\">What the numbers mean</a><a "
-                       "href=\"#reproduce\">Reproduce</a></nav></header>\n<main>\n");
+    aglm_devices_finish(&r->devices);
+    aglm_thresholds_destroy(&r->thresholds);
 }
 
-static void put_trouble(struct aglm_text *out, const struct aglm_figures *f)
+static int load_devices(struct report *r, struct aglm_err *err)
 {
-    if (!f->trouble.code)
-        return;
-    aglm_text_raw(out, "<p class=\"warn\" role=\"note\"><strong>No plots.</strong> ");
-    if (f->trouble.code == -ENOENT)
-        aglm_text_raw(
-            out, "gnuplot is not installed; on Debian: <code>apt install gnuplot-nox</code>, then "
-                 "<code>aglm-bench report</code> again. ");
-    aglm_text_fmt(out, "The tables below hold all data. (%s)</p>", f->trouble.msg);
+    int rc = aglm_devices_load(&r->devices, r->store, err);
+    if (rc == 0 && r->devices.n == 0)
+        return aglm_err_set(err, -ENODATA,
+                            "nothing was measured yet: the database holds no test and no profile; "
+                            "fill it with: aglm-bench run, or aglm-bench --device-profile --db "
+                            "FILE");
+    return rc;
 }
 
-static void put_page(struct aglm_text *out, const struct aglm_dataset *set,
-                     const struct aglm_thresholds *thresholds,
-                     const struct aglm_report_options *options)
+/* One device's page into page and its line of the list into row, where that is asked for. */
+static int add_device(struct report *r, size_t i, bool alone, struct aglm_text *page,
+                      struct aglm_text *row, const char *link, struct aglm_err *err)
 {
-    struct aglm_figures f = {.set = set, .thresholds = thresholds, .gnuplot = options->gnuplot};
-    struct aglm_text plots = {0}, history = {0};
-    aglm_figures_threads(&plots, &f);
-    aglm_figures_quantization(&plots, &f);
-    aglm_figures_tokens(&plots, &f);
-    aglm_figures_history(&history, &f);
-    put_header(out, set, options->title);
-    aglm_summary_write(out, set, thresholds);
-    put_trouble(out, &f);
-    aglm_sections_results(out, set);
-    aglm_text_raw(out,
-                  "<section id=\"plots\"><h2>Plots</h2><p class=\"sub\">Bars on points are the 95% "
-                  "interval of the "
-                  "median, or the range under 6 repetitions. The data is below each plot.</p>");
-    aglm_text_raw(out, plots.data ? plots.data : "");
-    aglm_text_raw(out, "</section><section id=\"history\"><h2>History</h2>");
-    aglm_text_raw(out, history.data ? history.data : "");
-    aglm_text_raw(out, "</section>");
-    aglm_sections_operators(out, set);
-    aglm_sections_fusion(out, set);
-    aglm_sections_thresholds(out, set, thresholds);
-    aglm_sections_device(out, set);
-    aglm_text_raw(out, "<section id=\"meaning\"><h2>What each number means</h2>");
-    aglm_text_raw(out, aglm_page_meaning);
-    aglm_text_raw(out, "</section>");
-    aglm_sections_reproduce(out, set);
-    aglm_sections_others(out, set);
-    aglm_text_raw(out, "</main>\n");
-    out->failed = out->failed || plots.failed || history.failed;
-    aglm_text_finish(&plots);
-    aglm_text_finish(&history);
+    struct aglm_dataset set = {0};
+    struct aglm_limits limits;
+    int rc = aglm_dataset_load(&set, r->store, &r->devices.v[i], err);
+    if (rc < 0)
+        return rc;
+    aglm_limits_read(&limits, &set);
+    struct aglm_figures figures = {.set = &set,
+                                   .thresholds = r->thresholds,
+                                   .gnuplot = r->options->gnuplot,
+                                   .trouble = r->trouble};
+    if (row)
+        aglm_overview_row(row, &set, r->thresholds, &limits, link);
+    aglm_device_page_write(page, &figures, &limits, alone ? r->options->title : NULL, alone);
+    r->trouble = figures.trouble;
+    aglm_dataset_finish(&set);
+    return 0;
 }
 
-static void put_empty_page(struct aglm_text *out, const char *title)
+/* A name for ids and files: the fingerprint, or the device's number where a store's is no such. */
+static const char *device_id(const struct report *r, size_t i, char buf[40])
 {
-    aglm_text_fmt(out,
-                  "<header><p class=\"kicker\">aglm-bench report</p><h1>%s</h1></header>\n<main>\n",
-                  title ? title : "An empty store");
-    aglm_text_raw(out, aglm_page_empty);
-    aglm_text_raw(out, "</main>\n");
+    const char *f = r->devices.v[i].fingerprint;
+    if (strlen(f) == 32 && strspn(f, "0123456789abcdef") == 32)
+        snprintf(buf, 40, "d-%s", f);
+    else
+        snprintf(buf, 40, "d-no%zu", i + 1);
+    return buf;
+}
+
+static void open_alone(struct aglm_text *page, const struct report *r, size_t i, const char *up)
+{
+    char name[256], title[300];
+    snprintf(title, sizeof(title), "aglm-bench: %s",
+             aglm_device_name(&r->devices.v[i], name, sizeof(name)));
+    put_head(page, r->options->title ? r->options->title : title);
+    aglm_text_raw(page, up);
+    aglm_text_raw(page, "<main>\n");
+}
+
+static void open_list(struct aglm_text *page, const struct report *r)
+{
+    char title[64];
+    snprintf(title, sizeof(title), "%zu devices", r->devices.n);
+    put_head(page, r->options->title ? r->options->title : title);
+    aglm_text_fmt(page, "<header class=\"fleet\"><p class=\"kicker\">aglm-bench report</p>"
+                        "<h1>%s</h1></header>\n<main>\n",
+                  r->options->title ? r->options->title : title);
+}
+
+static void close_page(struct aglm_text *page, const struct report *r)
+{
+    aglm_device_page_meaning(page, r->thresholds);
+    aglm_text_raw(page, "</main>\n");
+    put_foot(page);
+}
+
+/* ---- whole reports --------------------------------------------------------------------------- */
+
+static int page_of_one(struct report *r, struct aglm_text *page, size_t i, struct aglm_err *err)
+{
+    open_alone(page, r, i, "");
+    int rc = add_device(r, i, true, page, NULL, NULL, err);
+    aglm_overview_others(page, &r->devices, i);
+    close_page(page, r);
+    return rc;
+}
+
+static int page_of_all(struct report *r, struct aglm_text *page, struct aglm_err *err)
+{
+    struct aglm_text rows = {0}, articles = {0}, one = {0};
+    int rc = 0;
+    for (size_t i = 0; i < r->devices.n && rc == 0; i++) {
+        char id[40], link[48];
+        snprintf(link, sizeof(link), "#%s", device_id(r, i, id));
+        rc = add_device(r, i, false, &one, &rows, link, err);
+        aglm_text_fmt(&articles,
+                      "<article class=\"device\" id=\"%s\"><p class=\"up\">"
+                      "<a href=\"#devices\">All devices</a></p>",
+                      id);
+        aglm_overview_nest(&articles, one.data ? one.data : "", id);
+        aglm_text_raw(&articles, "</article>\n");
+        page->failed |= one.failed;
+        aglm_text_finish(&one);
+    }
+    open_list(page, r);
+    aglm_overview_section(page, &rows);
+    aglm_text_raw(page, articles.data ? articles.data : "");
+    close_page(page, r);
+    page->failed |= rows.failed || articles.failed;
+    aglm_text_finish(&rows);
+    aglm_text_finish(&articles);
+    return rc;
+}
+
+/* Writes what was made, unless something failed before; frees it. */
+static int write_page(const char *path, struct aglm_text *page, int rc, struct aglm_err *err)
+{
+    if (rc == 0 && page->failed)
+        rc = aglm_err_set(err, -ENOMEM, "%s: out of memory", path);
+    if (rc == 0)
+        rc = write_file(path, page, err);
+    aglm_text_finish(page);
+    return rc;
 }
 
 int aglm_report_write(struct aglm_store *store, const char *path,
                       const struct aglm_report_options *options, struct aglm_err *err)
 {
-    static const struct aglm_report_options defaults = {0};
-    struct aglm_thresholds *thresholds = NULL;
-    struct aglm_dataset set = {0};
+    struct report r;
     struct aglm_text page = {0};
-    char title[512] = "aglm-bench report", name[256];
-    options = options ? options : &defaults;
-    int r = aglm_thresholds_load(&thresholds, options->thresholds, err);
-    if (r < 0)
-        goto done;
-    r = aglm_dataset_load(&set, store, err);
-    if (r < 0)
-        goto done;
-    if (options->title)
-        snprintf(title, sizeof(title), "%s", options->title);
-    else if (set.n_rows)
-        snprintf(title, sizeof(title), "aglm-bench: %s", device_name(&set, name, sizeof(name)));
-    put_head(&page, title);
-    if (set.n_rows)
-        put_page(&page, &set, thresholds, options);
+    size_t i = 0;
+    int rc = report_open(&r, store, options, err);
+    if (rc == 0)
+        rc = load_devices(&r, err);
+    if (rc == 0 && r.options->device)
+        rc = aglm_devices_find(&r.devices, r.options->device, &i, err);
+    if (rc == 0)
+        rc = r.options->device || r.devices.n == 1 ? page_of_one(&r, &page, i, err)
+                                                   : page_of_all(&r, &page, err);
+    rc = write_page(path, &page, rc, err);
+    report_close(&r);
+    return rc;
+}
+
+/* folder/name.html of device i, and its line. */
+static int split_one(struct report *r, const char *folder, size_t i, struct aglm_text *rows,
+                     struct aglm_err *err)
+{
+    struct aglm_text page = {0};
+    char id[40], link[48], path[4096];
+    snprintf(link, sizeof(link), "%s.html", device_id(r, i, id));
+    snprintf(path, sizeof(path), "%s/%s", folder, link);
+    open_alone(&page, r, i, "<p class=\"up\"><a href=\"index.html\">All devices</a></p>");
+    int rc = add_device(r, i, true, &page, rows, link, err);
+    close_page(&page, r);
+    return write_page(path, &page, rc, err);
+}
+
+int aglm_report_split(struct aglm_store *store, const char *folder,
+                      const struct aglm_report_options *options, struct aglm_err *err)
+{
+    struct report r;
+    struct aglm_text page = {0}, rows = {0};
+    char path[4096];
+    int rc = report_open(&r, store, options, err);
+    if (rc == 0)
+        rc = load_devices(&r, err);
+    if (rc == 0 && mkdir(folder, 0777) < 0 && errno != EEXIST)
+        rc = write_error(err, -errno, folder);
+    for (size_t i = 0; i < r.devices.n && rc == 0; i++)
+        rc = split_one(&r, folder, i, &rows, err);
+    open_list(&page, &r);
+    aglm_overview_section(&page, &rows);
+    close_page(&page, &r);
+    page.failed |= rows.failed;
+    snprintf(path, sizeof(path), "%s/index.html", folder);
+    rc = write_page(path, &page, rc, err);
+    aglm_text_finish(&rows);
+    report_close(&r);
+    return rc;
+}
+
+int aglm_report_profile(char **html, const char *profile_json, int64_t taken_ms,
+                        const struct aglm_report_options *options, struct aglm_err *err)
+{
+    struct report r;
+    struct aglm_text page = {0};
+    int rc = report_open(&r, NULL, options, err);
+    if (rc == 0)
+        rc = aglm_devices_from_profile(&r.devices, profile_json, taken_ms, err);
+    if (rc == 0)
+        rc = page_of_one(&r, &page, 0, err);
+    if (rc == 0 && page.failed)
+        rc = aglm_err_set(err, -ENOMEM, "device profile: out of memory");
+    report_close(&r);
+    if (rc < 0)
+        aglm_text_finish(&page);
     else
-        put_empty_page(&page, options->title);
-    put_foot(&page);
-    r = page.failed ? aglm_err_set(err, -ENOMEM, "%s: out of memory", path)
-                    : write_file(path, &page, err);
-done:
-    aglm_text_finish(&page);
-    aglm_dataset_finish(&set);
-    aglm_thresholds_destroy(&thresholds);
-    return r;
+        *html = page.data;
+    return rc;
 }

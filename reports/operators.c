@@ -108,7 +108,8 @@ static void put_profile(struct aglm_text *out, const struct aglm_row *row, uint3
         aglm_summary_pill(out, AGLM_STATUS_ALERT, "INVALID");
         aglm_text_fmt(out, " %s", r->reasons);
     }
-    aglm_text_raw(out, "</summary><div class=\"scroll\" tabindex=\"0\"><table><thead><tr>"
+    aglm_text_raw(out, "</summary><div class=\"scroll\" tabindex=\"0\"><table>"
+                       "<caption class=\"unseen\">Operators</caption><thead><tr>"
                        "<th scope=\"col\">Operator</th><th scope=\"col\">Phase</th>"
                        "<th scope=\"col\" class=\"n\">&#181;s per token</th>"
                        "<th scope=\"col\" class=\"n\">Share</th>"
@@ -256,7 +257,8 @@ void aglm_sections_fusion(struct aglm_text *out, const struct aglm_dataset *set)
                 "<code>all-norm</code>: all but the norm. The gain of all is the median over pairs "
                 "of the same round, with its 95% interval; under six pairs chance alone may do it. "
                 "Measured with <code>aglm-bench run --fuse each</code>.</p><div class=\"scroll\" "
-                "tabindex=\"0\"><table><thead><tr>"
+                "tabindex=\"0\"><table><caption class=\"unseen\">Gains of fused operators</caption>"
+                "<thead><tr>"
                 "<th scope=\"col\">Test</th><th scope=\"col\">Model</th>"
                 "<th scope=\"col\" class=\"n\">Threads</th><th scope=\"col\">Fused</th>"
                 "<th scope=\"col\" class=\"n\">Tokens/s so</th>"

@@ -1,4 +1,4 @@
-/* Tables of the page: results, thresholds, other devices; see sections.h. */
+/* Tables of the page: results, thresholds; see sections.h. */
 #include "reports/sections.h"
 
 #include "reports/summary.h"
@@ -40,7 +40,7 @@ static struct columns varying(const struct aglm_dataset *set)
 
 static size_t put_head(struct aglm_text *out, const struct columns *c)
 {
-    aglm_text_raw(out, "<table class=\"results\"><thead><tr><th scope=\"col\">Test</th>"
+    aglm_text_raw(out, "<table class=\"results\"><caption class=\"unseen\">Results by test</caption><thead><tr><th scope=\"col\">Test</th>"
                        "<th scope=\"col\" class=\"n\">Threads</th>");
     if (c->backend)
         aglm_text_raw(out, "<th scope=\"col\">Backend</th>");
@@ -246,7 +246,7 @@ static void put_limit(struct aglm_text *out, const struct aglm_threshold *t, dou
                       bool good)
 {
     bool below = (t->kind == AGLM_THRESHOLD_BELOW) == good;
-    if (!strcmp(t->metric, "vulkan_compute")) {
+    if (!t->unit[0]) {
         aglm_text_raw(out, good ? "<td>present</td>" : "<td>absent</td>");
         return;
     }
@@ -255,22 +255,36 @@ static void put_limit(struct aglm_text *out, const struct aglm_threshold *t, dou
     aglm_text_fmt(out, "%g %s</td>", limit, t->unit);
 }
 
-static void put_measured(struct aglm_text *out, const struct aglm_threshold *t, double value)
+/* The figure is the tests' where they give one, else the profile's. Unknown has the probe's reason. */
+static void put_measured(struct aglm_text *out, const struct aglm_dataset *set,
+                         const struct aglm_threshold *t)
 {
+    struct aglm_judgement j;
+    const double tested = aglm_dataset_metric(set, t->metric);
+    aglm_device_judge(&j, set->device, t);
+    const double value = isnan(tested) ? j.value : tested;
+    const bool reason = isnan(value) && j.fact && j.fact->kind == AGLM_FACT_UNKNOWN;
     aglm_text_raw(out, "<td class=\"n\">");
-    aglm_text_number(out, value);
-    if (!isnan(value))
+    if (isnan(value) || t->unit[0])
+        aglm_text_number(out, value);
+    else
+        aglm_text_raw(out, value > 0 ? "present" : "absent");
+    if (!isnan(value) && t->unit[0])
         aglm_text_fmt(out, " %s", t->unit);
     aglm_text_raw(out, "</td><td>");
-    aglm_summary_pill(out, aglm_threshold_judge(t, value), isnan(value) ? "not measured" : NULL);
+    aglm_summary_pill(out, aglm_threshold_judge(t, value),
+                      !isnan(value) ? NULL : reason ? "unknown" : "not measured");
+    if (reason)
+        aglm_text_fmt(out, "<span class=\"why\">%s</span>", j.fact->text);
     aglm_text_raw(out, "</td>");
 }
 
-static void put_references(struct aglm_text *out, const struct aglm_thresholds *thresholds)
+void aglm_sections_references(struct aglm_text *out, const struct aglm_thresholds *thresholds)
 {
     aglm_text_raw(
         out, "<details><summary>Published and typical figures, for comparison</summary><div "
-             "class=\"scroll\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">What</th><th "
+             "class=\"scroll\" tabindex=\"0\"><table><caption class=\"unseen\">Published figures</caption>"
+             "<thead><tr><th scope=\"col\">What</th><th "
              "scope=\"col\">Model</th><th scope=\"col\" class=\"n\">Figure</th><th "
              "scope=\"col\">Metric</th><th scope=\"col\">Source</th></tr></thead><tbody>");
     for (size_t i = 0; i < aglm_thresholds_count(thresholds); i++) {
@@ -294,11 +308,10 @@ void aglm_sections_thresholds(struct aglm_text *out, const struct aglm_dataset *
 {
     aglm_text_raw(
         out,
-        "<section id=\"thresholds\"><h2>Thresholds</h2><p class=\"sub\">What was measured against "
-        "what "
-        "counts as good. The limits come from <code>devices/thresholds.ini</code>; name a file of "
+        "<section id=\"thresholds\"><h2>Thresholds</h2><p class=\"sub\">What was measured, by tests "
+        "and by the profile, against what counts as good. The limits come from <code>devices/thresholds.ini</code>; name a file of "
         "your own in <code>AGLM_THRESHOLDS</code>.</p><div class=\"scroll\" tabindex=\"0\"><table "
-        "class=\"thresholds\"><thead><tr><th scope=\"col\">What</th><th scope=\"col\" "
+        "class=\"thresholds\"><caption class=\"unseen\">Figures against thresholds</caption><thead><tr><th scope=\"col\">What</th><th scope=\"col\" "
         "class=\"n\">Here</th><th scope=\"col\">Status</th><th scope=\"col\">Good</th><th "
         "scope=\"col\">Alert</th><th scope=\"col\">Source</th></tr></thead><tbody>");
     for (size_t i = 0; i < aglm_thresholds_count(thresholds); i++) {
@@ -306,39 +319,11 @@ void aglm_sections_thresholds(struct aglm_text *out, const struct aglm_dataset *
         if (t->kind == AGLM_THRESHOLD_REFERENCE)
             continue;
         aglm_text_fmt(out, "<tr><th scope=\"row\">%s</th>", t->label);
-        put_measured(out, t, aglm_dataset_metric(set, t->metric));
+        put_measured(out, set, t);
         put_limit(out, t, t->good, true);
         put_limit(out, t, t->alert, false);
         aglm_text_fmt(out, "<td class=\"muted\">%s</td></tr>", t->source);
     }
     aglm_text_raw(out, "</tbody></table></div>");
-    put_references(out, thresholds);
     aglm_text_raw(out, "</section>");
-}
-
-/* ---- other devices --------------------------------------------------------------------------- */
-
-void aglm_sections_others(struct aglm_text *out, const struct aglm_dataset *set)
-{
-    if (!set->n_others)
-        return;
-    aglm_text_raw(
-        out,
-        "<section id=\"others\"><h2>Other devices in this store</h2><p class=\"sub\">This page is "
-        "about the "
-        "device measured last. An update of the operating system makes a new device, so that "
-        "figures before and after it are not mixed.</p><div class=\"scroll\" "
-        "tabindex=\"0\"><table><thead><tr><th "
-        "scope=\"col\">CPU</th><th scope=\"col\">Fingerprint</th><th scope=\"col\" "
-        "class=\"n\">Tests</th><th scope=\"col\">Last measured (UTC)</th></tr></thead><tbody>");
-    for (size_t i = 0; i < set->n_others; i++) {
-        const struct aglm_other_device *d = &set->others[i];
-        aglm_text_fmt(
-            out,
-            "<tr><th scope=\"row\">%s</th><td><code>%s</code></td><td class=\"n\">%zu</td><td>",
-            d->cpu_info[0] ? d->cpu_info : "unknown", d->fingerprint, d->n_tests);
-        aglm_text_time(out, d->last_ms);
-        aglm_text_raw(out, "</td></tr>");
-    }
-    aglm_text_raw(out, "</tbody></table></div></section>");
 }

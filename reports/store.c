@@ -1,5 +1,5 @@
-/* The store; see store.h. All SQL of the project is here and in schema/, which the build turns into
- * aglm_schema[].
+/* The store; see store.h. All SQL of the project is here, in store_devices.c and in schema/, which
+ * the build turns into aglm_schema[].
  *
  * Every statement is prepared with bound values. Writes are one immediate transaction each,
  * journalled in WAL mode with synchronous=FULL: a test that was acknowledged survives a phone that
@@ -9,6 +9,7 @@
 #include "reports/store.h"
 
 #include "reports/embedded.h"
+#include "reports/store_db.h"
 #include "reports/store_file.h"
 #include "reports/store_row.h"
 
@@ -26,11 +27,6 @@
 #define APPLICATION_ID 1634167917 /* "aglm", as in schema/0001 */
 #define BUSY_MS 15000             /* how long to wait for another program's write */
 #define CHECK_BYTES (64 << 20)    /* databases up to this size are checked for damage when opened */
-
-struct aglm_store {
-    sqlite3 *db;
-    char *path;
-};
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
@@ -85,6 +81,11 @@ static int db_error(struct aglm_store *store, int rc, const char *doing, struct 
         return aglm_err_set(err, -EIO, "%s: could not %s: %s", path, doing,
                             store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(rc));
     }
+}
+
+int aglm_store_db_error(struct aglm_store *store, int rc, const char *doing, struct aglm_err *err)
+{
+    return db_error(store, rc, doing, err);
 }
 
 static int run_sql(struct aglm_store *store, const char *sql)
@@ -454,6 +455,28 @@ int aglm_store_put(struct aglm_store *store, const struct aglm_record *record, s
     if (rc == SQLITE_OK)
         return 0;
     int r = db_error(store, rc, "store a test", err);
+    run_sql(store, "ROLLBACK");
+    return r;
+}
+
+int aglm_store_put_profile(struct aglm_store *store, const struct aglm_record *record,
+                           struct aglm_err *err)
+{
+    int64_t device = 0, run = 0;
+    if (!record->run_uuid[0] || !record->profile_json)
+        return aglm_err_set(err, -EINVAL, "%s: a run without UUID or profile cannot be stored",
+                            store->path);
+    int rc = run_sql(store, "BEGIN IMMEDIATE");
+    if (rc != SQLITE_OK)
+        return db_error(store, rc, "store a profile", err);
+    rc = put_device(store, record, &device);
+    if (rc == SQLITE_OK)
+        rc = put_run(store, record, &run);
+    if (rc == SQLITE_OK)
+        rc = run_sql(store, "COMMIT");
+    if (rc == SQLITE_OK)
+        return 0;
+    int r = db_error(store, rc, "store a profile", err);
     run_sql(store, "ROLLBACK");
     return r;
 }

@@ -73,21 +73,27 @@ static enum aglm_status worse(enum aglm_status a, enum aglm_status b)
     return a > b ? a : b;
 }
 
+static enum aglm_status judge(enum aglm_status ttft, enum aglm_status tpot)
+{
+    bool both = ttft != AGLM_STATUS_UNKNOWN && tpot != AGLM_STATUS_UNKNOWN;
+    enum aglm_status all = worse(ttft, tpot);
+    /* half of an answer may condemn, but not praise */
+    return !both && all != AGLM_STATUS_ALERT ? AGLM_STATUS_UNKNOWN : all;
+}
+
+static const char *const words[] = {"Cannot be judged yet", "Smooth",
+                                    "Usable, with waits that people notice", "Not smooth"};
+
 /* Smooth or not, and why. */
 static void put_verdict(struct aglm_text *out, const struct aglm_thresholds *thresholds,
                         const struct aglm_row *prefill, const struct aglm_row *decode)
 {
-    static const char *const words[] = {"Cannot be judged yet", "Smooth",
-                                        "Usable, with waits that people notice", "Not smooth"};
     const struct aglm_threshold *ttft = aglm_thresholds_find(thresholds, "ttft");
     const struct aglm_threshold *tpot = aglm_thresholds_find(thresholds, "tpot");
     double first = prefill ? prefill->res.ttft_ms : NAN;
     double further = decode ? decode->res.tpot_ms : NAN;
     enum aglm_status a = aglm_threshold_judge(ttft, first), b = aglm_threshold_judge(tpot, further);
-    bool both = a != AGLM_STATUS_UNKNOWN && b != AGLM_STATUS_UNKNOWN;
-    enum aglm_status all = worse(a, b);
-    if (!both && all != AGLM_STATUS_ALERT) /* half of an answer may condemn, but not praise */
-        all = AGLM_STATUS_UNKNOWN;
+    enum aglm_status all = judge(a, b);
     aglm_text_raw(out, "<div class=\"verdict\">");
     aglm_summary_pill(out, all, words[all]);
     aglm_text_raw(out, "<ul>");
@@ -200,4 +206,22 @@ void aglm_summary_write(struct aglm_text *out, const struct aglm_dataset *set,
         put_verdict(out, thresholds, prefill, decode);
     put_cards(out, prefill, decode);
     aglm_text_raw(out, "</section>");
+}
+
+void aglm_summary_verdict(struct aglm_text *out, const struct aglm_dataset *set,
+                          const struct aglm_thresholds *thresholds)
+{
+    const struct aglm_row *prefill = aglm_dataset_headline(set, AGLM_PHASE_PREFILL);
+    const struct aglm_row *decode = aglm_dataset_headline(set, AGLM_PHASE_DECODE);
+    const struct aglm_row *row = decode ? decode : prefill;
+    if (!row || strcmp(row->rec.backend, "null") == 0) {
+        aglm_summary_pill(out, AGLM_STATUS_UNKNOWN, row ? "tool only" : "no tests yet");
+        return;
+    }
+    const enum aglm_status all =
+        judge(aglm_threshold_judge(aglm_thresholds_find(thresholds, "ttft"),
+                                   prefill ? prefill->res.ttft_ms : NAN),
+              aglm_threshold_judge(aglm_thresholds_find(thresholds, "tpot"),
+                                   decode ? decode->res.tpot_ms : NAN));
+    aglm_summary_pill(out, all, words[all]);
 }

@@ -198,3 +198,32 @@ void aglm_text_time(struct aglm_text *t, long long ms)
     }
     aglm_text_fmt(t, "<time datetime=\"%s\">%s</time>", iso, people);
 }
+
+void aglm_text_quantity(struct aglm_text *t, double value, const char *unit)
+{
+    static const struct {
+        const char *unit, *shown;
+        double size;
+    } sizes[] = {
+        {"kHz", "GHz", 1e6},       {"bytes/s", "GB/s", 1e9}, {"ops/s", "Gop/s", 1e9},
+        {"flops/s", "GFLOP/s", 1e9}, {"degC", "&#176;C", 1},   {"percent", "%", 1},
+    };
+    if (strcmp(unit, "bytes") == 0 && value != 0) {
+        aglm_text_bytes(t, value);
+        return;
+    }
+    if (strcmp(unit, "count") == 0 || !unit[0]) {
+        aglm_text_fmt(t, "%.15g", value);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        if (strcmp(unit, sizes[i].unit) == 0) {
+            aglm_text_number(t, value / sizes[i].size);
+            aglm_text_raw(t, "&#160;");
+            aglm_text_raw(t, sizes[i].shown);
+            return;
+        }
+    }
+    aglm_text_number(t, value);
+    aglm_text_fmt(t, "&#160;%s", unit);
+}

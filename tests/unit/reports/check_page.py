@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Reads a report strictly: check_page.py PAGE PLOTS, where PLOTS is the expected number of plots or "any".
+"""Reads a report strictly: check_page.py PAGE PLOTS [FILE …], where PLOTS is the expected number of plots or "any" and FILEs
+are other files that the page may link to.
 
 Fails on tags that do not nest, elements and attributes that the page never uses (scripts, images, handlers), ids used twice,
-links that lead nowhere on the page, addresses of other places, and SVG that is not well-formed XML.
+links that lead nowhere on the page, addresses of other places, headings that skip a level, tables without a caption, plots
+without a title, and SVG that is not well-formed XML.
 """
 import re
 import sys
@@ -10,11 +12,11 @@ import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
 VOID = {"meta", "br"}
-ALLOWED = set("""html head meta title style body header main footer section nav h1 h2 h3 p a ul li dl dt dd div span strong
-code pre br figure figcaption details summary table thead tbody tr th td time svg g path rect circle polygon polyline
+ALLOWED = set("""html head meta title style body header main footer section article nav h1 h2 h3 h4 p a ul li dl dt dd div span strong
+code pre br figure figcaption details summary table caption thead tbody tr th td time svg g path rect circle polygon polyline
 line defs use text tspan""".split())
 ATTRIBUTES = set("""lang charset name content http-equiv class id href aria-label aria-hidden role tabindex scope colspan
-datetime title open style viewbox fill stroke stroke-width stroke-dasharray fill-opacity stroke-opacity d x y cx cy r
+data-label datetime title open style viewbox fill stroke stroke-width stroke-dasharray fill-opacity stroke-opacity d x y cx cy r
 rx ry x1 x2 y1 y2 dx dy width height points transform text-anchor font-size font-weight shape-rendering""".split())
 
 
@@ -22,6 +24,7 @@ class Page(HTMLParser):
     def __init__(self):
         super().__init__(convert_charrefs=False)
         self.stack, self.ids, self.links, self.plots, self.errors = [], set(), [], 0, []
+        self.level, self.last = 0, ""
 
     def handle_starttag(self, tag, attrs):
         self.start(tag, attrs)
@@ -36,6 +39,13 @@ class Page(HTMLParser):
     def start(self, tag, attrs):
         if tag not in ALLOWED:
             self.errors.append(f"element <{tag}>")
+        if re.fullmatch("h[1-6]", tag):
+            if int(tag[1]) > self.level + 1:
+                self.errors.append(f"<{tag}> below <h{self.level}>")
+            self.level = int(tag[1])
+        if self.last == "table" and tag != "caption":
+            self.errors.append(f"<table> without a caption at line {self.getpos()[0]}")
+        self.last = tag
         names = [name for name, _ in attrs]
         if len(names) != len(set(names)):
             self.errors.append(f"<{tag}> repeats an attribute")
@@ -73,7 +83,7 @@ class Page(HTMLParser):
 
 
 def main():
-    path, plots = sys.argv[1:]
+    path, plots, *files = sys.argv[1:]
     with open(path, encoding="utf-8") as f: # fails on broken UTF-8
         text = f.read()
     page = Page()
@@ -82,7 +92,7 @@ def main():
     if page.stack:
         page.errors.append(f"not closed: {page.stack}")
     for link in page.links:
-        if not link.startswith("#") or link[1:] not in page.ids:
+        if link not in files and (not link.startswith("#") or link[1:] not in page.ids):
             page.errors.append(f"link {link}")
     if plots != "any" and page.plots != int(plots):
         page.errors.append(f"{page.plots} plots, not {plots}")
@@ -90,6 +100,8 @@ def main():
         page.errors.append("an address of another place")
     for svg in re.findall(r"<svg.*?</svg>", text, re.S):
         ElementTree.fromstring(svg)
+        if not re.search(r'aria-hidden="true"|aria-label="[^"]+"', svg):
+            page.errors.append("a picture without a text")
     for needed in ('<!DOCTYPE html>', 'name="viewport"', 'prefers-color-scheme: dark', "default-src 'none'"):
         if needed not in text:
             page.errors.append(f"no {needed}")

@@ -22,6 +22,7 @@ int main(void)
     srunner_add_suite(runner, store_suite());
     srunner_add_suite(runner, store_files_suite());
     srunner_add_suite(runner, page_suite());
+    srunner_add_suite(runner, farm_suite());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

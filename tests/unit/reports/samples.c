@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 const char *scratch_dir(void)
 {
@@ -193,4 +195,35 @@ void fill_store(struct aglm_store *store)
             }
         }
     }
+}
+
+char *read_all(const char *path)
+{
+    struct stat st;
+    FILE *f = fopen(path, "r");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fstat(fileno(f), &st), 0);
+    char *text = calloc(1, (size_t)st.st_size + 1);
+    ck_assert_uint_eq(fread(text, 1, (size_t)st.st_size, f), (size_t)st.st_size);
+    fclose(f);
+    return text;
+}
+
+void check_page(const char *path, const char *plots, const char *const *links)
+{
+    const char *python = getenv("AGLM_PYTHON"), *script = getenv("AGLM_CHECK_PAGE");
+    const char *argv[64] = {python, script, path, plots};
+    size_t n = 4;
+    ck_assert_msg(python && script,
+                  "run this test with meson test: it sets AGLM_PYTHON and AGLM_CHECK_PAGE");
+    for (; links && *links && n < 63; links++)
+        argv[n++] = *links;
+    pid_t pid = fork();
+    if (pid == 0) {
+        execvp(python, (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
 }

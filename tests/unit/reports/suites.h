@@ -12,6 +12,7 @@ Suite *thresholds_suite(void);
 Suite *store_suite(void);
 Suite *store_files_suite(void);
 Suite *page_suite(void);
+Suite *farm_suite(void);
 
 /* A new folder that everybody may write in; path in a static buffer, gone at exit of the test
  * process's parent. */
@@ -25,6 +26,11 @@ void fill_record(struct aglm_record *rec, unsigned number);
 /* The same, as one point of a sweep: 7 repetitions at about `speed` tokens/s. */
 void fill_sweep(struct aglm_record *rec, unsigned number, const char *quantization,
                 unsigned threads, unsigned n_prompt, unsigned n_gen, double speed);
+/* A file's text; the caller frees it. */
+char *read_all(const char *path);
+/* The strict reader of pages, check_page.py: the number of plots, "any" of them; links: other files
+ * that the page may name, NULL at the end, or NULL. It prints what it finds. */
+void check_page(const char *path, const char *plots, const char *const *links);
 struct aglm_store *open_store(const char *path);
 void put(struct aglm_store *store, const struct aglm_record *rec);
 /* Stores a sweep over threads and quantizations, on two days. */
