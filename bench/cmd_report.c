@@ -1,6 +1,6 @@
-/* `aglm-bench report`: HTML from the store, a page for each device, in one file or in several. Reads
- * the store without changing it, except to bring one of an older version up to date. Prints the
- * path of the page on stdout. Refuses a store with nothing in it.
+/* `aglm-bench report`: HTML from the store, a page for each device, in one file or in several.
+ * Reads the store without changing it, except to bring one of an older version up to date. Prints
+ * the path of the page on stdout. Refuses a store with nothing in it.
  */
 #include "bench/commands.h"
 
@@ -26,7 +26,8 @@ static void print_help(FILE *out)
         "\n"
         "  --db FILE        the store to read (" DEFAULT_DB ")\n"
         "  -o, --output OUT the file to write (" DEFAULT_OUT ")\n"
-        "  --device WHICH   only one device: part of its name or processor, or the beginning of its\n"
+        "  --device WHICH   only one device: part of its name or processor, or the beginning of "
+        "its\n"
         "                   fingerprint\n"
         "  --split DIR      write DIR/index.html and a file for each device instead\n"
         "  --title TEXT     the title (the device's name)\n"
@@ -59,7 +60,7 @@ static int write_report(const char *db, const char *out, const char *split,
         r = split ? aglm_report_split(store, split, options, &err)
                   : aglm_report_write(store, out, options, &err);
     if (r == -ENODATA && store) /* nothing in it */
-        aglm_err_prefix(&err, "%s: ", db);
+        aglm_err_prefix(&err, "%s", db);
     aglm_store_close(&store);
     if (r < 0) {
         fprintf(stderr, "aglm-bench report: %s\n", err.msg);

@@ -28,7 +28,8 @@ static void take_fact(struct aglm_facts *facts, const cJSON *fact)
     else if (cJSON_IsString(value))
         aglm_facts_text(facts, key, label, source, "%s", value->valuestring);
     else
-        aglm_facts_unknown(facts, key, label, source, "%s", string_in(fact, "unknown", "no reason"));
+        aglm_facts_unknown(facts, key, label, source, "%s",
+                           string_in(fact, "unknown", "no reason"));
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(fact, "identity")))
         aglm_facts_identity(facts);
 }

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+enum { OPEN_MAX = 12 }; /* more tests than that are folded up */
+
 /* The verdict is shown where it is not "good": a column of good is noise. */
 static void put_judged(struct aglm_text *out, const struct aglm_threshold *t, double value,
                        double shown, const char *unit)
@@ -51,8 +53,10 @@ void aglm_sections_conditions(struct aglm_text *out, const struct aglm_dataset *
 {
     aglm_text_raw(
         out, "<section id=\"conditions\"><h2>Conditions</h2><p class=\"sub\">The device before, "
-             "between and after the repetitions of each test above: its worst moment.</p><details>"
-             "<summary>By test</summary>"
+             "between and after the repetitions of each test above: its worst moment.</p>");
+    aglm_text_raw(out, set->n_configs > OPEN_MAX ? "<details>" : "<details open>");
+    aglm_text_raw(
+        out, "<summary>By test</summary>"
              "<div class=\"scroll\" tabindex=\"0\"><table class=\"conditions\"><caption "
              "class=\"unseen\">Conditions by test</caption><thead><tr><th scope=\"col\">Test</th>"
              "<th scope=\"col\" class=\"n\">Others&#8217; CPU use, at most</th>"

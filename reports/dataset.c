@@ -126,10 +126,10 @@ static int add_row(void *ctx, const struct aglm_record *rec)
                       min_known(b->memory_available_bytes, a->memory_available_bytes));
         row->temperature_max = max_known(
             row->temperature_max, max_known(b->temperature_max_degc, a->temperature_max_degc));
-        row->frequency_min = min_known(row->frequency_min,
-                                       min_known(b->frequency_mean_khz, a->frequency_mean_khz));
-        row->frequency_max = max_known(row->frequency_max,
-                                       max_known(b->frequency_mean_khz, a->frequency_mean_khz));
+        row->frequency_min =
+            min_known(row->frequency_min, min_known(b->frequency_mean_khz, a->frequency_mean_khz));
+        row->frequency_max =
+            max_known(row->frequency_max, max_known(b->frequency_mean_khz, a->frequency_mean_khz));
     }
     set->n_rows++; /* from here on it is freed with the set */
     if (load_totals(row, rec) < 0 || load_tokens(row, rec) < 0 || load_operators(row, rec) < 0)

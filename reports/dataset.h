@@ -42,7 +42,7 @@ struct aglm_row {
 
 struct aglm_dataset {
     const struct aglm_device *device; /* whose; the caller's */
-    struct aglm_row *rows; /* [n_rows] of the device, oldest first */
+    struct aglm_row *rows;            /* [n_rows] of the device, oldest first */
     size_t n_rows;
     size_t *newest; /* [n_configs] the newest row of each configuration, in the order of the results
                        table */
@@ -51,8 +51,8 @@ struct aglm_dataset {
     size_t n_runs;
 };
 
-/* Reads the device's tests; a NULL store, or a device that was only looked at, gives n_rows = 0. The
- * device must outlive the set. -ENOMEM, or the store's errors. */
+/* Reads the device's tests; a NULL store, or a device that was only looked at, gives n_rows = 0.
+ * The device must outlive the set. -ENOMEM, or the store's errors. */
 int aglm_dataset_load(struct aglm_dataset *out, struct aglm_store *store,
                       const struct aglm_device *device, struct aglm_err *err);
 void aglm_dataset_finish(struct aglm_dataset *set);

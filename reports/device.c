@@ -17,11 +17,11 @@
 static const struct {
     const char *prefix, *title;
 } groups[] = {
-    {"device.", "Device"},       {"os.", "System"},       {"virt.", "Virtualization"},
-    {"cpu.", "Processor"},       {"topology.", "Topology"}, {"memory.", "Memory"},
-    {"load.", "Load"},           {"thermal.", "Heat"},    {"power.", "Power"},
-    {"gpu.", "Graphics"},        {"roof.", "Limits"},     {"latency.", "Memory latency"},
-    {"storage.", "Storage"},     {"network.", "Network"}, {"probe.", "Probes given up"},
+    {"device.", "Device"},   {"os.", "System"},         {"virt.", "Virtualization"},
+    {"cpu.", "Processor"},   {"topology.", "Topology"}, {"memory.", "Memory"},
+    {"load.", "Load"},       {"thermal.", "Heat"},      {"power.", "Power"},
+    {"gpu.", "Graphics"},    {"roof.", "Limits"},       {"latency.", "Memory latency"},
+    {"storage.", "Storage"}, {"network.", "Network"},   {"probe.", "Probes given up"},
     {"", "Other"},
 };
 enum { N_GROUPS = sizeof(groups) / sizeof(*groups) };

@@ -115,8 +115,9 @@ void aglm_device_page_write(struct aglm_text *out, struct aglm_figures *f,
     if (set->n_rows) {
         put_tests(out, f, limits);
     } else {
-        aglm_text_raw(out, "<p class=\"hint\">No test was run on this device yet, so speeds below "
-                           "are predictions. To measure: <code>aglm-bench run --db FILE</code></p>");
+        aglm_text_raw(out,
+                      "<p class=\"hint\">No test was run on this device yet, so speeds below "
+                      "are predictions. To measure: <code>aglm-bench run --db FILE</code></p>");
         aglm_sections_fitness(out, set, f->thresholds, limits);
     }
     aglm_sections_limits(out, set, limits);

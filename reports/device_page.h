@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 
-/* Head and sections, with ids and headings as for a page of its own. alone: it is one, and its links
- * go to the explanations too. title NULL: the device's name. A device without tests has the sections
- * that a profile fills. */
+/* Head and sections, with ids and headings as for a page of its own. alone: it is one, and its
+ * links go to the explanations too. title NULL: the device's name. A device without tests has the
+ * sections that a profile fills. */
 void aglm_device_page_write(struct aglm_text *out, struct aglm_figures *figures,
                             const struct aglm_limits *limits, const char *title, bool alone);
 

@@ -28,7 +28,8 @@ struct aglm_devices {
     size_t n;
 };
 
-/* Reads the store; devices of which nothing is left are left out. -ENOMEM, or the store's errors. */
+/* Reads the store; devices of which nothing is left are left out. -ENOMEM, or the store's errors.
+ */
 int aglm_devices_load(struct aglm_devices *out, struct aglm_store *store, struct aglm_err *err);
 void aglm_devices_finish(struct aglm_devices *devices);
 /* One device from a profile's JSON form, as if a store held nothing else. -EINVAL, -ENOMEM. */

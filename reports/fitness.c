@@ -8,32 +8,37 @@
 
 #include <math.h>
 
-static void put_seconds(struct aglm_text *out, double seconds)
+static void put_figure(struct aglm_text *out, const char *label, double value, const char *unit)
 {
-    aglm_text_raw(out, "<td class=\"n\">");
-    aglm_text_number(out, seconds);
-    aglm_text_raw(out, isnan(seconds) ? "</td>" : "&#160;s</td>");
+    aglm_text_fmt(out, "<td class=\"n\" data-label=\"%s\"><div>", label);
+    aglm_text_number(out, value);
+    aglm_text_raw(out, isnan(value) ? "" : unit);
+    aglm_text_raw(out, "</div></td>");
 }
 
 static void put_scenario(struct aglm_text *out, const struct aglm_scenario_verdict *v)
 {
     const struct aglm_scenario *s = v->scenario;
-    aglm_text_fmt(out, "<tr><th scope=\"row\">%s</th><td>", s->title);
+    aglm_text_fmt(out, "<tr><th scope=\"row\">%s</th><td data-label=\"Verdict\"><div>", s->title);
     aglm_summary_pill(out, v->status, NULL);
-    aglm_text_fmt(out, "</td><td class=\"reason\">%s</td><td>%s %s</td><td class=\"n\">%u + %u</td>",
+    aglm_text_fmt(out,
+                  "</div></td><td class=\"reason\" data-label=\"Why\"><div>%s</div></td>"
+                  "<td class=\"what\" data-label=\"Model\"><div>%s %s"
+                  "<div class=\"small\">reads %u tokens, writes %u</div></div></td>",
                   v->reason, s->preset, s->mode, s->n_prompt, s->n_gen);
-    put_seconds(out, v->ttft_s);
-    aglm_text_raw(out, "<td class=\"n\">");
-    aglm_text_number(out, v->decode_ts);
-    aglm_text_raw(out, "</td>");
-    put_seconds(out, v->total_s);
+    put_figure(out, "First token", v->ttft_s, "&#160;s");
+    put_figure(out, "Then", v->decode_ts, " tokens/s");
+    put_figure(out, "Whole answer", v->total_s, "&#160;s");
     aglm_text_raw(out, "</tr>");
 }
 
 static void put_value(struct aglm_text *out, double value, const char *unit)
 {
     aglm_text_raw(out, "<td class=\"n\">");
-    aglm_text_number(out, value);
+    if (isnan(value) || unit[0])
+        aglm_text_number(out, value);
+    else
+        aglm_text_raw(out, value > 0 ? "present" : "absent");
     if (!isnan(value) && unit[0])
         aglm_text_fmt(out, "&#160;%s", unit);
     aglm_text_raw(out, "</td>");
@@ -75,16 +80,16 @@ void aglm_sections_fitness(struct aglm_text *out, const struct aglm_dataset *set
     if (n == 0)
         return;
     aglm_text_raw(
-        out, "<section id=\"fitness\"><h2>What it is fit for</h2><p class=\"sub\">Uses that people "
-             "want a model for: judged by the facts as last seen, and by speeds predicted from the "
-             "limits, not by this page&#8217;s tests.</p><div class=\"scroll\" tabindex=\"0\">"
-             "<table class=\"fitness\"><caption class=\"unseen\">Verdict on each use</caption>"
-             "<thead><tr><th scope=\"col\">Use</th><th scope=\"col\">Verdict</th>"
-             "<th scope=\"col\">Why</th><th scope=\"col\">Model</th>"
-             "<th scope=\"col\" class=\"n\">Tokens read + written</th>"
-             "<th scope=\"col\" class=\"n\">First token</th>"
-             "<th scope=\"col\" class=\"n\">Then tokens/s</th>"
-             "<th scope=\"col\" class=\"n\">Whole answer</th></tr></thead><tbody>");
+        out,
+        "<section id=\"fitness\"><h2>What it is fit for</h2><p class=\"sub\">Uses that people "
+        "want a model for: judged by the facts as last seen, and by speeds predicted from the "
+        "limits, not by this page&#8217;s tests.</p><div class=\"scroll\" tabindex=\"0\">"
+        "<table class=\"fitness stacked\"><caption class=\"unseen\">Verdict on each use</caption>"
+        "<thead><tr><th scope=\"col\">Use</th><th scope=\"col\">Verdict</th>"
+        "<th scope=\"col\">Why</th><th scope=\"col\">Model</th>"
+        "<th scope=\"col\" class=\"n\">First token</th>"
+        "<th scope=\"col\" class=\"n\">Then</th>"
+        "<th scope=\"col\" class=\"n\">Whole answer</th></tr></thead><tbody>");
     for (size_t i = 0; i < n; i++)
         put_scenario(out, &v[i]);
     aglm_text_raw(out, "</tbody></table></div>");

@@ -175,8 +175,9 @@ static void open_list(struct aglm_text *page, const struct report *r)
     char title[64];
     snprintf(title, sizeof(title), "%zu devices", r->devices.n);
     put_head(page, r->options->title ? r->options->title : title);
-    aglm_text_fmt(page, "<header class=\"fleet\"><p class=\"kicker\">aglm-bench report</p>"
-                        "<h1>%s</h1></header>\n<main>\n",
+    aglm_text_fmt(page,
+                  "<header class=\"fleet\"><p class=\"kicker\">aglm-bench report</p>"
+                  "<h1>%s</h1></header>\n<main>\n",
                   r->options->title ? r->options->title : title);
 }
 

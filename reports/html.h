@@ -1,5 +1,5 @@
-/* Reports: self-contained HTML from the store. One file holds a page for each device, with a list of
- * them in front where there are several; or a folder holds a file for each.
+/* Reports: self-contained HTML from the store. One file holds a page for each device, with a list
+ * of them in front where there are several; or a folder holds a file for each.
  */
 #ifndef AGLM_REPORTS_HTML_H
 #define AGLM_REPORTS_HTML_H

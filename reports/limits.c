@@ -34,11 +34,10 @@ static void from_profile(struct aglm_limits *out, const struct aglm_profile *pro
     out->n = out->advice.n_roofs;
     for (size_t i = 0; i < out->n; i++) {
         const struct aglm_advice_roof *roof = &out->advice.roof[i];
-        out->line[i] =
-            (struct aglm_limit){roof->threads,
-                                range(profile, "read", roof->threads, roof->read_per_s),
-                                range(profile, int8, roof->threads, roof->int8_per_s),
-                                range(profile, f32, roof->threads, roof->f32_per_s)};
+        out->line[i] = (struct aglm_limit){roof->threads,
+                                           range(profile, "read", roof->threads, roof->read_per_s),
+                                           range(profile, int8, roof->threads, roof->int8_per_s),
+                                           range(profile, f32, roof->threads, roof->f32_per_s)};
     }
 }
 
@@ -76,9 +75,8 @@ static void from_runs(struct aglm_limits *out, const struct aglm_dataset *set)
     snprintf(out->advice.isa, sizeof(out->advice.isa), "%s", out->isa);
     for (size_t i = 0; i < out->n; i++) {
         const struct aglm_limit *l = &out->line[i];
-        aglm_advice_device_set(
-            &out->advice,
-            &(struct aglm_advice_roof){l->threads, l->read.best, l->int8.best, l->f32.best});
+        aglm_advice_device_set(&out->advice, &(struct aglm_advice_roof){l->threads, l->read.best,
+                                                                        l->int8.best, l->f32.best});
     }
 }
 
@@ -118,7 +116,8 @@ static void put_range(struct aglm_text *out, const struct aglm_roof_range *r)
 
 static void put_threads(struct aglm_text *out, const struct aglm_limits *limits)
 {
-    aglm_text_raw(out, "<div class=\"scroll\" tabindex=\"0\"><table><caption class=\"unseen\">Limits "
+    aglm_text_raw(out, "<div class=\"scroll\" tabindex=\"0\"><table class=\"limits\">"
+                       "<caption class=\"unseen\">Limits "
                        "by threads</caption><thead><tr>"
                        "<th scope=\"col\" class=\"n\">Threads</th>"
                        "<th scope=\"col\" class=\"n\">Reading memory, GB/s</th>"

@@ -36,24 +36,25 @@ static void put_main_row(struct aglm_text *out, const struct aglm_limits *limits
 
 static void put_main(struct aglm_text *out, const struct aglm_limits *limits)
 {
-    aglm_text_raw(
-        out, "<div class=\"scroll\" tabindex=\"0\"><table class=\"models\"><caption "
-             "class=\"unseen\">Models in " MAIN_TYPE
-             ", predicted</caption><thead><tr><th scope=\"col\">Model, in " MAIN_TYPE "</th>"
-             "<th scope=\"col\" class=\"n\">Memory needed</th><th scope=\"col\">Fits</th>"
-             "<th scope=\"col\" class=\"n\">Reads, tokens/s</th>"
-             "<th scope=\"col\" class=\"n\">Writes, tokens/s</th>"
-             "<th scope=\"col\" class=\"n\">Threads, reading / writing</th>"
-             "<th scope=\"col\" class=\"n\">Agent step: first token, s</th>"
-             "<th scope=\"col\" class=\"n\">whole step, s</th></tr></thead><tbody>");
+    aglm_text_raw(out,
+                  "<div class=\"scroll\" tabindex=\"0\"><table class=\"models\"><caption "
+                  "class=\"unseen\">Models in " MAIN_TYPE
+                  ", predicted</caption><thead><tr><th scope=\"col\">Model, in " MAIN_TYPE "</th>"
+                  "<th scope=\"col\" class=\"n\">Memory needed</th><th scope=\"col\">Fits</th>"
+                  "<th scope=\"col\" class=\"n\">Reads, tokens/s</th>"
+                  "<th scope=\"col\" class=\"n\">Writes, tokens/s</th>"
+                  "<th scope=\"col\" class=\"n\">Threads, reading / writing</th>"
+                  "<th scope=\"col\" class=\"n\">Agent step: first token, s</th>"
+                  "<th scope=\"col\" class=\"n\">whole step, s</th></tr></thead><tbody>");
     for (size_t i = 0; i < aglm_preset_count(); i++)
         put_main_row(out, limits, aglm_preset_at(i));
     aglm_text_raw(out, "</tbody></table></div>");
 }
 
 /* One cell of the matrix: how fast, and whether it fits where that is in doubt. */
-static void put_cell(struct aglm_text *out, const struct aglm_advice *a, double speed)
+static void put_cell(struct aglm_text *out, const struct aglm_advice *a)
 {
+    const double speed = a->decode_ts;
     aglm_text_raw(out, "<td class=\"n\">");
     if (a->fit == AGLM_FIT_NO) {
         aglm_text_raw(out, "<span class=\"muted\">no</span></td>");
@@ -68,23 +69,30 @@ static void put_cell(struct aglm_text *out, const struct aglm_advice *a, double 
     aglm_text_raw(out, "</td>");
 }
 
-static void put_matrix(struct aglm_text *out, const struct aglm_limits *limits, bool decode)
+/* Reading is bound by arithmetic, which is of two kinds: two columns say it all. */
+static void put_matrix(struct aglm_text *out, const struct aglm_limits *limits)
 {
-    aglm_text_fmt(out,
-                  "<details><summary>%s in every quantization</summary><div class=\"scroll\" "
-                  "tabindex=\"0\"><table class=\"matrix\"><caption class=\"unseen\">%s, tokens a "
-                  "second, by model and quantization</caption><thead><tr><th scope=\"col\">"
-                  "Tokens/s</th>",
-                  decode ? "Writing" : "Reading", decode ? "Writing" : "Reading");
+    static const char *const kinds[] = {MAIN_TYPE, "f16"};
+    struct aglm_advice a;
+    aglm_text_raw(out, "<details><summary>Every quantization</summary><div class=\"scroll\" "
+                       "tabindex=\"0\"><table class=\"matrix\"><caption class=\"unseen\">Tokens a "
+                       "second by model and quantization</caption><thead><tr><th scope=\"col\">"
+                       "Tokens/s</th><th scope=\"col\" class=\"n\">reads, quantized</th>"
+                       "<th scope=\"col\" class=\"n\">reads, floats</th>");
     for (size_t k = 0; k < aglm_quantize_mode_count(); k++)
-        aglm_text_fmt(out, "<th scope=\"col\" class=\"n\">%s</th>", aglm_quantize_mode_at(k)->name);
+        aglm_text_fmt(out, "<th scope=\"col\" class=\"n\">writes %s</th>",
+                      aglm_quantize_mode_at(k)->name);
     aglm_text_raw(out, "</tr></thead><tbody>");
     for (size_t i = 0; i < aglm_preset_count(); i++) {
         aglm_text_fmt(out, "<tr><th scope=\"row\">%s</th>", aglm_preset_at(i)->name);
+        for (size_t k = 0; k < 2; k++) {
+            aglm_advice_give(&a, &limits->advice, aglm_preset_at(i),
+                             aglm_quantize_mode_find(kinds[k]));
+            put_number(out, a.prefill_ts);
+        }
         for (size_t k = 0; k < aglm_quantize_mode_count(); k++) {
-            struct aglm_advice a;
             aglm_advice_give(&a, &limits->advice, aglm_preset_at(i), aglm_quantize_mode_at(k));
-            put_cell(out, &a, decode ? a.decode_ts : a.prefill_ts);
+            put_cell(out, &a);
         }
         aglm_text_raw(out, "</tr>");
     }
@@ -100,13 +108,12 @@ void aglm_sections_models(struct aglm_text *out, const struct aglm_dataset *set,
                        "measured: from the shapes of published models, this device&#8217;s limits, "
                        "and the memory that was free when it was last looked at (");
     aglm_text_bytes(out, limits->advice.memory_bytes);
-    aglm_text_fmt(out,
-                  "). &#8220;tight&#8221; is over 80%% of that. A phone agent&#8217;s step reads %d "
-                  "tokens and writes %d.</p>",
-                  AGLM_ADVICE_STEP_PROMPT, AGLM_ADVICE_STEP_GEN);
+    aglm_text_fmt(
+        out,
+        "). &#8220;tight&#8221; is over 80%% of that. A phone agent&#8217;s step reads %d "
+        "tokens and writes %d.</p>",
+        AGLM_ADVICE_STEP_PROMPT, AGLM_ADVICE_STEP_GEN);
     put_main(out, limits);
-    put_matrix(out, limits, true);
-    if (limits->advice.n_roofs > 0) /* without limits both would say the same: what fits */
-        put_matrix(out, limits, false);
+    put_matrix(out, limits);
     aglm_text_raw(out, "</section>");
 }

@@ -4,7 +4,7 @@
 #include "reports/sections.h"
 #include "reports/summary.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- the list -------------------------------------------------------------------------------- */
@@ -13,8 +13,9 @@ static void put_device(struct aglm_text *out, const struct aglm_dataset *set, co
 {
     const struct aglm_device *d = set->device;
     const struct aglm_fact *brand = aglm_device_fact(d, "cpu.brand");
-    char name[256];
+    char name[256], digits[9];
     aglm_device_name(d, name, sizeof(name));
+    snprintf(digits, sizeof(digits), "%.8s", d->fingerprint);
     aglm_text_raw(out, "<th scope=\"row\">");
     if (link)
         aglm_text_fmt(out, "<a href=\"%s\">%s</a>", link, name);
@@ -24,7 +25,7 @@ static void put_device(struct aglm_text *out, const struct aglm_dataset *set, co
     if (brand && brand->kind == AGLM_FACT_TEXT && strcmp(brand->text, name) != 0)
         aglm_text_fmt(out, "%s<br>", brand->text);
     aglm_sections_device_line(out, set);
-    aglm_text_fmt(out, "<br>fingerprint %.8s</div></th>", d->fingerprint);
+    aglm_text_fmt(out, "<br>fingerprint %s</div></th>", digits);
 }
 
 static void put_speed(struct aglm_text *out, const struct aglm_row *row, enum aglm_phase phase)
@@ -63,7 +64,7 @@ void aglm_overview_row(struct aglm_text *out, const struct aglm_dataset *set,
 {
     aglm_text_raw(out, "<tr>");
     put_device(out, set, link);
-    aglm_text_raw(out, "<td data-label=\"Answers\"><div>");
+    aglm_text_raw(out, "<td data-label=\"In short\"><div>");
     aglm_summary_verdict(out, set, thresholds);
     aglm_text_raw(out, "</div></td><td data-label=\"Writes\"><div>");
     put_speed(out, aglm_dataset_headline(set, AGLM_PHASE_DECODE), AGLM_PHASE_DECODE);
@@ -73,8 +74,12 @@ void aglm_overview_row(struct aglm_text *out, const struct aglm_dataset *set,
     put_fitness(out, set, thresholds, limits);
     aglm_text_raw(out, "</div></td><td data-label=\"Last seen\"><div>");
     aglm_text_time(out, set->device->last_ms);
-    aglm_text_fmt(out, "<div class=\"small\">%zu run%s, %zu test%s</div></div></td></tr>\n", set->n_runs,
-                  set->n_runs == 1 ? "" : "s", set->n_rows, set->n_rows == 1 ? "" : "s");
+    if (set->n_rows)
+        aglm_text_fmt(out, "<div class=\"small\">%zu run%s, %zu test%s</div>", set->n_runs,
+                      set->n_runs == 1 ? "" : "s", set->n_rows, set->n_rows == 1 ? "" : "s");
+    else
+        aglm_text_raw(out, "<div class=\"small\">profile only</div>");
+    aglm_text_raw(out, "</div></td></tr>\n");
 }
 
 void aglm_overview_section(struct aglm_text *out, const struct aglm_text *rows)
@@ -83,9 +88,9 @@ void aglm_overview_section(struct aglm_text *out, const struct aglm_text *rows)
         out, "<section id=\"devices\"><h2>Devices</h2><p class=\"sub\">The one measured last comes "
              "first. An update of the operating system makes a new device, so that figures before "
              "and after it are not mixed. Speeds are of the model measured last on each.</p>"
-             "<div class=\"scroll\" tabindex=\"0\"><table class=\"devices\"><caption "
+             "<div class=\"scroll\" tabindex=\"0\"><table class=\"devices stacked\"><caption "
              "class=\"unseen\">Devices of this report</caption><thead><tr>"
-             "<th scope=\"col\">Device</th><th scope=\"col\">Answers</th>"
+             "<th scope=\"col\">Device</th><th scope=\"col\">In short</th>"
              "<th scope=\"col\">Writes</th><th scope=\"col\">Reads</th>"
              "<th scope=\"col\">Fit for (predicted)</th>"
              "<th scope=\"col\">Last seen (UTC)</th></tr></thead><tbody>");
@@ -98,21 +103,23 @@ void aglm_overview_others(struct aglm_text *out, const struct aglm_devices *devi
     if (devices->n < 2)
         return;
     aglm_text_raw(
-        out, "<section id=\"others\"><h2>Other devices in this store</h2><p class=\"sub\">This page "
-             "is about one of them; <code>aglm-bench report</code> without <code>--device</code> "
-             "makes one of all.</p><div class=\"scroll\" tabindex=\"0\"><table><caption "
-             "class=\"unseen\">Other devices</caption><thead><tr><th scope=\"col\">Name</th>"
-             "<th scope=\"col\">Fingerprint</th><th scope=\"col\" class=\"n\">Tests</th>"
-             "<th scope=\"col\">Last seen (UTC)</th></tr></thead><tbody>");
+        out,
+        "<section id=\"others\"><h2>Other devices in this store</h2><p class=\"sub\">This page "
+        "is about one of them; <code>aglm-bench report</code> without <code>--device</code> "
+        "makes one of all.</p><div class=\"scroll\" tabindex=\"0\"><table><caption "
+        "class=\"unseen\">Other devices</caption><thead><tr><th scope=\"col\">Name</th>"
+        "<th scope=\"col\">Fingerprint</th><th scope=\"col\" class=\"n\">Tests</th>"
+        "<th scope=\"col\">Last seen (UTC)</th></tr></thead><tbody>");
     for (size_t i = 0; i < devices->n; i++) {
         const struct aglm_device *d = &devices->v[i];
         char name[256];
         if (i == shown)
             continue;
-        aglm_text_fmt(out,
-                      "<tr><th scope=\"row\">%s</th><td><code>%s</code></td><td class=\"n\">%zu</td>"
-                      "<td>",
-                      aglm_device_name(d, name, sizeof(name)), d->fingerprint, d->n_tests);
+        aglm_text_fmt(
+            out,
+            "<tr><th scope=\"row\">%s</th><td><code>%s</code></td><td class=\"n\">%zu</td>"
+            "<td>",
+            aglm_device_name(d, name, sizeof(name)), d->fingerprint, d->n_tests);
         aglm_text_time(out, d->last_ms);
         aglm_text_raw(out, "</td></tr>");
     }

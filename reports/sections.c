@@ -40,7 +40,8 @@ static struct columns varying(const struct aglm_dataset *set)
 
 static size_t put_head(struct aglm_text *out, const struct columns *c)
 {
-    aglm_text_raw(out, "<table class=\"results\"><caption class=\"unseen\">Results by test</caption><thead><tr><th scope=\"col\">Test</th>"
+    aglm_text_raw(out, "<table class=\"results\"><caption class=\"unseen\">Results by "
+                       "test</caption><thead><tr><th scope=\"col\">Test</th>"
                        "<th scope=\"col\" class=\"n\">Threads</th>");
     if (c->backend)
         aglm_text_raw(out, "<th scope=\"col\">Backend</th>");
@@ -246,16 +247,17 @@ static void put_limit(struct aglm_text *out, const struct aglm_threshold *t, dou
                       bool good)
 {
     bool below = (t->kind == AGLM_THRESHOLD_BELOW) == good;
-    if (!t->unit[0]) {
-        aglm_text_raw(out, good ? "<td>present</td>" : "<td>absent</td>");
-        return;
-    }
-    aglm_text_raw(out, good ? (below ? "<td>up to " : "<td>from ")
-                            : (below ? "<td>under " : "<td>over "));
-    aglm_text_fmt(out, "%g %s</td>", limit, t->unit);
+    aglm_text_raw(out, good ? "<td data-label=\"Good\">" : "<td data-label=\"Alert\">");
+    if (!t->unit[0])
+        aglm_text_raw(out, good ? "present</td>" : "absent</td>");
+    else
+        aglm_text_fmt(out, "%s%g %s</td>",
+                      good ? (below ? "up to " : "from ") : (below ? "under " : "over "), limit,
+                      t->unit);
 }
 
-/* The figure is the tests' where they give one, else the profile's. Unknown has the probe's reason. */
+/* The figure is the tests' where they give one, else the profile's. Unknown has the probe's reason.
+ */
 static void put_measured(struct aglm_text *out, const struct aglm_dataset *set,
                          const struct aglm_threshold *t)
 {
@@ -264,29 +266,32 @@ static void put_measured(struct aglm_text *out, const struct aglm_dataset *set,
     aglm_device_judge(&j, set->device, t);
     const double value = isnan(tested) ? j.value : tested;
     const bool reason = isnan(value) && j.fact && j.fact->kind == AGLM_FACT_UNKNOWN;
-    aglm_text_raw(out, "<td class=\"n\">");
+    aglm_text_raw(out, "<td class=\"n\" data-label=\"Here\"><div>");
     if (isnan(value) || t->unit[0])
         aglm_text_number(out, value);
     else
         aglm_text_raw(out, value > 0 ? "present" : "absent");
     if (!isnan(value) && t->unit[0])
         aglm_text_fmt(out, " %s", t->unit);
-    aglm_text_raw(out, "</td><td>");
+    aglm_text_raw(out, "</div></td><td data-label=\"Status\"><div>");
     aglm_summary_pill(out, aglm_threshold_judge(t, value),
-                      !isnan(value) ? NULL : reason ? "unknown" : "not measured");
+                      !isnan(value) ? NULL
+                      : reason      ? "unknown"
+                                    : "not measured");
     if (reason)
         aglm_text_fmt(out, "<span class=\"why\">%s</span>", j.fact->text);
-    aglm_text_raw(out, "</td>");
+    aglm_text_raw(out, "</div></td>");
 }
 
 void aglm_sections_references(struct aglm_text *out, const struct aglm_thresholds *thresholds)
 {
-    aglm_text_raw(
-        out, "<details><summary>Published and typical figures, for comparison</summary><div "
-             "class=\"scroll\" tabindex=\"0\"><table><caption class=\"unseen\">Published figures</caption>"
-             "<thead><tr><th scope=\"col\">What</th><th "
-             "scope=\"col\">Model</th><th scope=\"col\" class=\"n\">Figure</th><th "
-             "scope=\"col\">Metric</th><th scope=\"col\">Source</th></tr></thead><tbody>");
+    aglm_text_raw(out,
+                  "<details><summary>Published and typical figures, for comparison</summary><div "
+                  "class=\"scroll\" tabindex=\"0\"><table><caption class=\"unseen\">Published "
+                  "figures</caption>"
+                  "<thead><tr><th scope=\"col\">What</th><th "
+                  "scope=\"col\">Model</th><th scope=\"col\" class=\"n\">Figure</th><th "
+                  "scope=\"col\">Metric</th><th scope=\"col\">Source</th></tr></thead><tbody>");
     for (size_t i = 0; i < aglm_thresholds_count(thresholds); i++) {
         const struct aglm_threshold *t = aglm_thresholds_at(thresholds, i);
         if (t->kind != AGLM_THRESHOLD_REFERENCE)
@@ -308,10 +313,13 @@ void aglm_sections_thresholds(struct aglm_text *out, const struct aglm_dataset *
 {
     aglm_text_raw(
         out,
-        "<section id=\"thresholds\"><h2>Thresholds</h2><p class=\"sub\">What was measured, by tests "
-        "and by the profile, against what counts as good. The limits come from <code>devices/thresholds.ini</code>; name a file of "
+        "<section id=\"thresholds\"><h2>Thresholds</h2><p class=\"sub\">What was measured, by "
+        "tests "
+        "and by the profile, against what counts as good. The limits come from "
+        "<code>devices/thresholds.ini</code>; name a file of "
         "your own in <code>AGLM_THRESHOLDS</code>.</p><div class=\"scroll\" tabindex=\"0\"><table "
-        "class=\"thresholds\"><caption class=\"unseen\">Figures against thresholds</caption><thead><tr><th scope=\"col\">What</th><th scope=\"col\" "
+        "class=\"thresholds stacked\"><caption class=\"unseen\">Figures against "
+        "thresholds</caption><thead><tr><th scope=\"col\">What</th><th scope=\"col\" "
         "class=\"n\">Here</th><th scope=\"col\">Status</th><th scope=\"col\">Good</th><th "
         "scope=\"col\">Alert</th><th scope=\"col\">Source</th></tr></thead><tbody>");
     for (size_t i = 0; i < aglm_thresholds_count(thresholds); i++) {
@@ -322,7 +330,7 @@ void aglm_sections_thresholds(struct aglm_text *out, const struct aglm_dataset *
         put_measured(out, set, t);
         put_limit(out, t, t->good, true);
         put_limit(out, t, t->alert, false);
-        aglm_text_fmt(out, "<td class=\"muted\">%s</td></tr>", t->source);
+        aglm_text_fmt(out, "<td class=\"muted\" data-label=\"Source\">%s</td></tr>", t->source);
     }
     aglm_text_raw(out, "</tbody></table></div>");
     aglm_text_raw(out, "</section>");

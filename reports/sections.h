@@ -18,8 +18,8 @@ void aglm_sections_fusion(struct aglm_text *out, const struct aglm_dataset *set)
 void aglm_sections_operators(struct aglm_text *out, const struct aglm_dataset *set);
 void aglm_sections_reproduce(struct aglm_text *out, const struct aglm_dataset *set);
 
-/* These also take one without rows: a device that was only looked at. What it is fit for (scenarios),
- * its limits and the models to run need a profile, and write nothing without one. */
+/* These also take one without rows: a device that was only looked at. What it is fit for
+ * (scenarios), its limits and the models to run need a profile, and write nothing without one. */
 void aglm_sections_fitness(struct aglm_text *out, const struct aglm_dataset *set,
                            const struct aglm_thresholds *thresholds,
                            const struct aglm_limits *limits);

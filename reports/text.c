@@ -205,9 +205,14 @@ void aglm_text_quantity(struct aglm_text *t, double value, const char *unit)
         const char *unit, *shown;
         double size;
     } sizes[] = {
-        {"kHz", "GHz", 1e6},       {"bytes/s", "GB/s", 1e9}, {"ops/s", "Gop/s", 1e9},
+        {"kHz", "GHz", 1e6},         {"bytes/s", "GB/s", 1e9}, {"ops/s", "Gop/s", 1e9},
         {"flops/s", "GFLOP/s", 1e9}, {"degC", "&#176;C", 1},   {"percent", "%", 1},
+        {"us", "&#181;s", 1},        {"1/s", "/s", 1},
     };
+    if (!isfinite(value)) {
+        aglm_text_number(t, value);
+        return;
+    }
     if (strcmp(unit, "bytes") == 0 && value != 0) {
         aglm_text_bytes(t, value);
         return;

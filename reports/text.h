@@ -32,7 +32,8 @@ void aglm_text_fmt(struct aglm_text *t, const char *fmt, ...) __attribute__((for
 void aglm_text_number(struct aglm_text *t, double value);
 /* "1.5 GB" (decimal) of bytes; 0 and NaN are unknown. */
 void aglm_text_bytes(struct aglm_text *t, double bytes);
-/* A value in its fact's unit (probes/profile.h), in sizes for people: "2.60 GHz", "13.9 GB/s". */
+/* A value in its fact's unit (probes/profile.h), in sizes for people: "2.60 GHz", "13.9 GB/s";
+ * NaN as in aglm_text_number(). */
 void aglm_text_quantity(struct aglm_text *t, double value, const char *unit);
 /* A <time> element that reads "2026-11-22 17:09", UTC. */
 void aglm_text_time(struct aglm_text *t, long long ms_since_1970);

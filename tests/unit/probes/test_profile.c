@@ -452,9 +452,15 @@ END_TEST
 
 START_TEST(json_not_a_profile)
 {
-    static const char *const texts[] = {"", "{", "[]", "null", "7", "{\"schema\":1}",
+    static const char *const texts[] = {"",
+                                        "{",
+                                        "[]",
+                                        "null",
+                                        "7",
+                                        "{\"schema\":1}",
                                         "{\"schema\":2,\"facts\":[]}",
-                                        "{\"schema\":1,\"facts\":7}", "{\"facts\":[]}"};
+                                        "{\"schema\":1,\"facts\":7}",
+                                        "{\"facts\":[]}"};
     struct aglm_profile *none = NULL;
     struct aglm_err err = {0};
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {

@@ -23,8 +23,8 @@ START_TEST(full_page)
     struct aglm_store *store = open_store(scratch("full.db"));
     fill_store(store);
     char *page = report(store, scratch("full.html"), NULL);
-    check_page(scratch("full.html"),
-               "7", NULL); /* 2 by threads, 2 by quantization, tokens, 2 over time */
+    check_page(scratch("full.html"), "7",
+               NULL); /* 2 by threads, 2 by quantization, tokens, 2 over time */
     static const char *const expected[] = {"GLM-Edge-1.5B",
                                            "pp512",
                                            "tg32",
