@@ -358,6 +358,67 @@ START_TEST(full_disk_keeps_what_is_stored)
 }
 END_TEST
 
+static int list_device(void *ctx, const struct aglm_store_device *d)
+{
+    char *out = ctx;
+    const size_t used = strlen(out);
+    snprintf(out + used, 256 - used, "%s %s %zu %lld %s;", d->fingerprint, d->cpu_info, d->n_tests,
+             (long long)d->last_ms, d->profile ? d->profile : "none");
+    return 0;
+}
+
+static int list_profile(void *ctx, const char *profile, int64_t taken_ms)
+{
+    char *out = ctx;
+    const size_t used = strlen(out);
+    snprintf(out + used, 256 - used, "%s@%lld;", profile, (long long)taken_ms);
+    return 0;
+}
+
+static void put_profile(struct aglm_store *store, const char *uuid, const char *device,
+                        const char *json, int64_t ms)
+{
+    struct aglm_record run;
+    struct aglm_err err = {0};
+    aglm_record_init(&run);
+    snprintf(run.run_uuid, sizeof(run.run_uuid), "%s", uuid);
+    snprintf(run.fingerprint, sizeof(run.fingerprint), "%s", device);
+    run.profile_json = strdup(json);
+    run.started_ms = ms;
+    ck_assert_msg(aglm_store_put_profile(store, &run, &err) == 0, "%s", err.msg);
+    aglm_record_finish(&run);
+}
+
+/* Profiles without a test: of devices that nobody else knows, and beside tests. */
+START_TEST(profiles_and_devices)
+{
+    struct aglm_store *store = open_store(scratch("profiles.db"));
+    struct aglm_record rec;
+    struct aglm_err err = {0};
+    char text[256] = "";
+    put_profile(store, "u1", "aa", "{1}", 10);
+    put_profile(store, "u1", "aa", "{2}", 10); /* again: replaced */
+    put_profile(store, "u2", "bb", "{3}", 30);
+    put_profile(store, "u3", "aa", "{4}", 5); /* older: the device's stays */
+    fill_sweep(&rec, 1, "Q4_0", 1, 0, 4, 5);
+    snprintf(rec.fingerprint, sizeof(rec.fingerprint), "aa");
+    snprintf(rec.cpu_info, sizeof(rec.cpu_info), "cpu");
+    rec.profile_json = strdup("{5}");
+    rec.started_ms = 20;
+    put(store, &rec);
+    ck_assert_int_eq(aglm_store_each_device(store, list_device, text, &err), 0);
+    ck_assert_str_eq(text, "bb  0 30 {3};aa cpu 1 20 {5};");
+    text[0] = '\0';
+    ck_assert_int_eq(aglm_store_each_profile(store, list_profile, text, &err), 0);
+    ck_assert_str_eq(text, "{3}@30;{2}@10;{4}@5;"); /* the run's own is not among them */
+    rec.run_uuid[0] = '\0';
+    ck_assert_int_eq(aglm_store_put_profile(store, &rec, &err), -EINVAL);
+    ck_assert_msg(strstr(err.msg, "profiles.db") != NULL, "%s", err.msg);
+    aglm_record_finish(&rec);
+    aglm_store_close(&store);
+}
+END_TEST
+
 Suite *store_suite(void)
 {
     Suite *s = suite_create("store");
@@ -368,6 +429,7 @@ Suite *store_suite(void)
     tcase_add_test(tc, put_again_replaces);
     tcase_add_test(tc, filters_and_order);
     tcase_add_test(tc, caller_can_stop);
+    tcase_add_test(tc, profiles_and_devices);
     tcase_add_test(tc, migrates_from_each_version);
     tcase_add_test(tc, old_tests_had_caches_in_f16);
     tcase_add_test(tc, view_has_llama_bench_columns);
