@@ -5,7 +5,7 @@
  * before anything is opened; the database and the model files before anything is measured. Whatever
  * goes wrong later, what was measured is printed.
  */
-#include "bench/build_info.h"
+#include "bench/cmd_store.h"
 #include "bench/commands.h"
 #include "bench/estimate.h"
 #include "bench/matrix.h"
@@ -13,10 +13,7 @@
 #include "bench/output.h"
 #include "bench/progress.h"
 #include "bench/runner.h"
-#include "bench/uuid.h"
 #include "engine/synth.h"
-#include "probes/clock.h"
-#include "probes/profile.h"
 #include "probes/topology.h"
 #include "reports/store.h"
 
@@ -26,7 +23,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define MODEL_PATH_SIZE 4096
@@ -189,57 +185,6 @@ static bool on_synth(void *ctx, uint64_t done_bytes, uint64_t total_bytes)
 
 /* ---- steps ---- */
 
-/* Where to store: --db, AGLM_DB, ./results/aglm.db when there is such a folder; "" for nowhere. */
-static void choose_db(struct run *run)
-{
-    const char *env = getenv("AGLM_DB");
-    struct stat st;
-    const char *chosen = "";
-    if (run->options.db != NULL) {
-        chosen = run->options.db;
-    } else if (run->options.no_db) {
-        chosen = "";
-    } else if (env != NULL && env[0] != '\0') {
-        chosen = env;
-    } else if (stat("results", &st) == 0 && S_ISDIR(st.st_mode)) {
-        chosen = "results/aglm.db";
-    }
-    snprintf(run->db, sizeof(run->db), "%s", chosen);
-}
-
-static int fill_device(struct run *run, struct aglm_err *err)
-{
-    struct aglm_profile *profile = NULL;
-    int rc = aglm_profile_create(&profile, &(struct aglm_profile_options){0}, err);
-    if (rc < 0) {
-        return rc;
-    }
-    const struct aglm_fact *brand = aglm_profile_find(profile, "cpu.brand");
-    if (brand != NULL && brand->kind == AGLM_FACT_TEXT) {
-        snprintf(run->common.cpu_info, sizeof(run->common.cpu_info), "%s", brand->text);
-    }
-    aglm_profile_fingerprint(profile, run->common.fingerprint);
-    run->common.profile_json = aglm_profile_json(profile);
-    aglm_profile_destroy(&profile);
-    return run->common.profile_json != NULL ? 0 : aglm_err_set(err, -ENOMEM, "out of memory");
-}
-
-/* The fields that all records of this run share. */
-static int fill_common(struct run *run, struct aglm_err *err)
-{
-    struct aglm_record *c = &run->common;
-    aglm_record_init(c);
-    snprintf(c->suite, sizeof(c->suite), "bench");
-    snprintf(c->label, sizeof(c->label), "%s",
-             run->options.label != NULL ? run->options.label : "");
-    snprintf(c->version, sizeof(c->version), "%s", aglm_build_version());
-    snprintf(c->commit, sizeof(c->commit), "%s", aglm_build_commit());
-    snprintf(c->compiler, sizeof(c->compiler), "%s", aglm_build_compiler());
-    snprintf(c->flags, sizeof(c->flags), "%s", aglm_build_flags());
-    int rc = aglm_uuid_v7(c->run_uuid, aglm_clock_wall_ms(), err);
-    return rc < 0 ? rc : fill_device(run, err);
-}
-
 /* Turns presets into files and checks that every file can be read, before anything is measured. */
 static int resolve_models(struct run *run, struct aglm_err *err)
 {
@@ -309,14 +254,14 @@ static int prepare(struct run *run, struct aglm_err *err)
     if (rc < 0) {
         return aglm_err_set(err, rc, "out of memory");
     }
-    choose_db(run);
+    aglm_cmd_choose_db(run->db, sizeof(run->db), run->options.db, run->options.no_db);
     if (run->db[0] != '\0') {
         rc = aglm_store_open(&run->store, run->db, err);
         if (rc < 0) {
             return rc;
         }
     }
-    rc = fill_common(run, err);
+    rc = aglm_cmd_fill_common(&run->common, run->options.label, err);
     if (rc < 0) {
         return rc;
     }

@@ -10,6 +10,7 @@ int aglm_cmd_model(int argc, char **argv);
 int aglm_cmd_convert(int argc, char **argv); /* of model */
 int aglm_cmd_eval(int argc, char **argv);
 int aglm_cmd_generate(int argc, char **argv);
+int aglm_cmd_accuracy(int argc, char **argv);
 int aglm_cmd_tokenize(int argc, char **argv);
 int aglm_cmd_calibrate(int argc, char **argv);
 int aglm_cmd_report(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct command {
     {"profile", aglm_cmd_profile, "what this device is: facts, and what cannot be known"},
     {"model", aglm_cmd_model, "make synthetic models, show what is in a model file"},
     {"eval", aglm_cmd_eval, "likelihood of a text, divergence from a reference; logits"},
+    {"accuracy", aglm_cmd_accuracy, "how many answers stay right, by quantization"},
     {"tokenize", aglm_cmd_tokenize, "text to token ids and back"},
     {"generate", aglm_cmd_generate, "text in, text out, and how fast it came"},
     {"calibrate", aglm_cmd_calibrate, "INT8: what each choice of scales costs and gains"},

@@ -22,15 +22,18 @@
 void aglm_record_init(struct aglm_record *record)
 {
     const struct aglm_roof_range unknown = {NAN, NAN, NAN};
-    *record = (struct aglm_record){.valid = true,
-                                   .load = "pack",
-                                   .pack_ns = NAN,
-                                   .packed_bytes = NAN,
-                                   .kv_bytes_per_token = NAN,
-                                   .prefill_ops = NAN,
-                                   .roof_read = unknown,
-                                   .roof_int8 = unknown,
-                                   .roof_f32 = unknown};
+    *record = (struct aglm_record){
+        .valid = true,
+        .load = "pack",
+        .pack_ns = NAN,
+        .packed_bytes = NAN,
+        .kv_bytes_per_token = NAN,
+        .prefill_ops = NAN,
+        .roof_read = unknown,
+        .roof_int8 = unknown,
+        .roof_f32 = unknown,
+        .accuracy = {
+            .prefill_ts = NAN, .decode_ts = NAN, .wall_ns = NAN, .others_cpu_percent = NAN}};
 }
 
 void aglm_record_finish(struct aglm_record *record)
@@ -40,6 +43,7 @@ void aglm_record_finish(struct aglm_record *record)
     }
     free(record->samples);
     free(record->operators);
+    aglm_accuracy_finish(&record->accuracy);
     free(record->profile_json);
     *record = (struct aglm_record){0};
 }
@@ -266,6 +270,9 @@ char *aglm_record_json(const struct aglm_record *record)
     if (record->n_operators > 0 && !aglm_record_operators_json(root, record)) {
         goto out;
     }
+    if (record->accuracy.n_parts > 0 && !aglm_record_accuracy_json(root, record)) {
+        goto out;
+    }
     for (size_t i = 0; i < record->n_samples; i++) {
         if (!aglm_record_json_push(samples, sample_to_json(&record->samples[i]))) {
             goto out;
@@ -449,6 +456,10 @@ static int from_json(struct aglm_record *record, const cJSON *root, struct aglm_
     if (rc == 0) {
         rc = aglm_record_operators_parse(record,
                                          cJSON_GetObjectItemCaseSensitive(root, "operators"), err);
+    }
+    if (rc == 0) {
+        rc = aglm_record_accuracy_parse(record, cJSON_GetObjectItemCaseSensitive(root, "accuracy"),
+                                        err);
     }
     return rc < 0
                ? rc

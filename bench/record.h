@@ -43,11 +43,34 @@ struct aglm_operator {
     double weight_bytes, kv_bytes, act_bytes, int8_ops, float_ops; /* of all threads */
 };
 
+/* Right answers in one part and language of a set of items (bench/items.h), and beside them the
+ * reference's to the same items: for how many it is known, how many of these it had right, and how
+ * many of its right ones became wrong (lost), of its wrong ones right (gained). */
+struct aglm_accuracy_part {
+    char part[24], lang[8];
+    uint64_t n, right, n_paired, reference_right, lost, gained;
+};
+
+/* How well a model answers in a test's quantization, backend and instruction set. */
+struct aglm_accuracy {
+    char model[128], model_digest[33]; /* which model answered; "": none was asked */
+    char items_digest[33];             /* xxh3-128 of the file of items */
+    char reference[64];                /* what its answers stand beside: "F32"; "": nothing */
+    uint64_t n_file;                   /* items in the file; those asked are the parts' n */
+    uint64_t n_threads;                /* answers worked on at a time */
+    double prune;                      /* share of each row's weights that were made 0 on load */
+    /* Tokens per second within one of n_threads sessions, and the share of the CPU that others used
+     * meanwhile; NaN: unknown. */
+    double prefill_ts, decode_ts, wall_ns, others_cpu_percent;
+    struct aglm_accuracy_part *parts; /* [n_parts], in the order of the file */
+    size_t n_parts;
+};
+
 struct aglm_record {
     /* identity */
     char run_uuid[37];  /* UUID v7 of the invocation: all tests of one command share it */
     char test_uuid[37]; /* UUID v7 of this test */
-    char suite[32];     /* "bench", "standard" */
+    char suite[32];     /* "bench", "standard"; "accuracy": no samples, only answers */
     char test[64];      /* "pp512", "tg128", "pp512+tg128", "pp512 @ d4096"; "voice-zh" */
     /* xxh3-128 of the prompt's token ids (the cached ones included) and of the text they were made
      * from. "" where there is none: the ids are random under the seed. */
@@ -90,6 +113,7 @@ struct aglm_record {
     size_t n_samples;
     struct aglm_operator *operators; /* [n_operators]; none: not profiled */
     size_t n_operators;
+    struct aglm_accuracy accuracy; /* no parts: not asked */
     /* verdict */
     bool valid;
     char reasons[512]; /* "" when valid, else "; "-separated */
@@ -100,6 +124,10 @@ void aglm_record_init(struct aglm_record *record);
 void aglm_record_finish(struct aglm_record *record);
 /* Appends a sample; the record takes over token_ns. -ENOMEM. */
 int aglm_record_add(struct aglm_record *record, const struct aglm_sample *sample);
+
+void aglm_accuracy_finish(struct aglm_accuracy *accuracy);
+/* A copy with parts of its own. -ENOMEM. */
+int aglm_accuracy_copy(struct aglm_accuracy *out, const struct aglm_accuracy *accuracy);
 
 /* Compact JSON of the whole record; the caller frees it. NULL for lack of memory. */
 char *aglm_record_json(const struct aglm_record *record);

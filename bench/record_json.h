@@ -27,4 +27,9 @@ bool aglm_record_operators_json(cJSON *root, const struct aglm_record *record);
 int aglm_record_operators_parse(struct aglm_record *record, const cJSON *array,
                                 struct aglm_err *err);
 
+/* record_accuracy.c: "accuracy" likewise. */
+bool aglm_record_accuracy_json(cJSON *root, const struct aglm_record *record);
+int aglm_record_accuracy_parse(struct aglm_record *record, const cJSON *object,
+                               struct aglm_err *err);
+
 #endif

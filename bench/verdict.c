@@ -1,9 +1,11 @@
-/* Verdicts: others' load, affinity not granted, ended early. Inputs: a record with its samples.
- * Outputs: its valid and reasons. What is unknown is no reason: the record shows it as unknown.
+/* Verdicts: others' load, affinity not granted, ended early, wrong answers. Inputs: a record with
+ * its samples. Outputs: its valid and reasons. What is unknown is no reason: the record shows it as
+ * unknown.
  */
 #include "bench/verdict.h"
 
 #include "bench/cpumask.h"
+#include "bench/tally.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -94,4 +96,20 @@ void aglm_verdict_set(struct aglm_record *record, const char *early)
         add_reason(record, reason);
     }
     check_affinity(record);
+}
+
+void aglm_verdict_accuracy(struct aglm_record *record, double at_least_percent)
+{
+    const struct aglm_accuracy_part sum = aglm_accuracy_sum(&record->accuracy, NULL, NULL);
+    const double kept = aglm_accuracy_kept(&sum);
+    char reason[200];
+    if (sum.n < AGLM_VERDICT_MIN_ANSWERS || !(kept < at_least_percent)) {
+        return;
+    }
+    snprintf(reason, sizeof(reason),
+             "accuracy: %.1f%% of %s's is kept (%" PRIu64 " right answers of %" PRIu64
+             ", not %" PRIu64 "), the limit is %g%%",
+             kept, record->accuracy.reference, sum.right, sum.n, sum.reference_right,
+             at_least_percent);
+    add_reason(record, reason);
 }

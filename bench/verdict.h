@@ -25,4 +25,11 @@ const char *aglm_verdict_others_unknown(const struct aglm_record *record);
  * progress"). */
 void aglm_verdict_set(struct aglm_record *record, const char *early);
 
+/* Fewer answers than this are too few to condemn a quantization. */
+#define AGLM_VERDICT_MIN_ANSWERS 100
+/* Adds the verdict on the record's answers: INVALID when a smaller share of the reference's
+ * accuracy is kept than at_least_percent (NaN: no limit). Unknown, and too few answers, are no
+ * reason. */
+void aglm_verdict_accuracy(struct aglm_record *record, double at_least_percent);
+
 #endif

@@ -1,0 +1,89 @@
+/* From answers to a record; see accuracy.h. */
+#include "bench/accuracy.h"
+
+#include "bench/requantize.h"
+#include "bench/tally.h"
+#include "bench/uuid.h"
+#include "probes/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int aglm_accuracy_count(struct aglm_accuracy *out, const struct aglm_items *items,
+                        const struct aglm_answers *answers, const struct aglm_answers *reference)
+{
+    struct aglm_accuracy counted = {.prefill_ts = answers->prefill_ts,
+                                    .decode_ts = answers->decode_ts,
+                                    .wall_ns = (double)answers->wall_ns,
+                                    .others_cpu_percent = answers->others_cpu_percent,
+                                    .n_threads = answers->n_threads};
+    int rc = 0;
+    snprintf(counted.model, sizeof(counted.model), "%s", answers->model.name);
+    snprintf(counted.model_digest, sizeof(counted.model_digest), "%s", answers->model.digest);
+    for (size_t i = 0; i < items->n && !rc; i++) {
+        const struct aglm_answer *a = &answers->list[i];
+        const struct aglm_answer *r = reference ? &reference->list[i] : NULL;
+        if (a->asked && (!r || r->asked))
+            rc = aglm_accuracy_add(&counted, items->list[i].part, items->list[i].lang, a->right,
+                                   r ? r->right : -1);
+    }
+    if (rc)
+        aglm_accuracy_finish(&counted);
+    else
+        *out = counted;
+    return rc;
+}
+
+static void fill_model(struct aglm_record *rec, const struct aglm_model_info *info,
+                       const struct aglm_accuracy_options *o)
+{
+    snprintf(rec->model_path, sizeof(rec->model_path), "%s", o->path);
+    snprintf(rec->model_name, sizeof(rec->model_name), "%s", info->name);
+    snprintf(rec->model_type, sizeof(rec->model_type), "%s", info->description);
+    snprintf(rec->arch, sizeof(rec->arch), "%s", info->arch);
+    snprintf(rec->quantization, sizeof(rec->quantization), "%s", info->quantization);
+    snprintf(rec->model_digest, sizeof(rec->model_digest), "%s", info->digest);
+    rec->model_size = info->size_bytes;
+    rec->model_n_params = info->n_params;
+    rec->bytes_per_token = info->bytes_per_token;
+    rec->load_ns = info->load_ns;
+    rec->pack_ns = (double)info->pack_ns;
+    rec->packed_bytes = (double)info->packed_bytes;
+    snprintf(rec->load, sizeof(rec->load), "%s", info->load);
+    snprintf(rec->backend, sizeof(rec->backend), "%s", info->backend);
+    snprintf(rec->isa, sizeof(rec->isa), "%s", info->isa);
+    aglm_requantize_label(rec->requantize, o->quantize ? o->quantize : "none");
+}
+
+int aglm_accuracy_record(struct aglm_record *out, const struct aglm_record *common,
+                         const struct aglm_items *items,
+                         const struct aglm_accuracy_options *options,
+                         const struct aglm_answers *answers, const struct aglm_answers *reference,
+                         const char *reference_name, struct aglm_err *err)
+{
+    const char *profile = common->profile_json;
+    *out = *common;
+    out->profile_json = profile ? strdup(profile) : NULL;
+    if (profile && !out->profile_json)
+        return aglm_err_set(err, -ENOMEM, "out of memory for a record");
+    snprintf(out->suite, sizeof(out->suite), AGLM_ACCURACY_SUITE);
+    snprintf(out->test, sizeof(out->test), AGLM_ACCURACY_SUITE);
+    out->started_ms = aglm_clock_wall_ms() - (int64_t)(answers->wall_ns / 1000000);
+    fill_model(out, &answers->model, options);
+    snprintf(out->type_k, sizeof(out->type_k), "f16");
+    snprintf(out->type_v, sizeof(out->type_v), "f16");
+    snprintf(out->fuse, sizeof(out->fuse), "all");
+    snprintf(out->order, sizeof(out->order), "file");
+    out->n_threads = options->n_threads;
+    int rc = aglm_accuracy_count(&out->accuracy, items, answers, reference);
+    if (rc)
+        return aglm_err_set(err, rc, "answers: %s",
+                            rc == -E2BIG ? "more than 64 parts and languages" : "out of memory");
+    struct aglm_accuracy *a = &out->accuracy;
+    snprintf(a->items_digest, sizeof(a->items_digest), "%s", items->digest);
+    snprintf(a->reference, sizeof(a->reference), "%s", reference ? reference_name : "");
+    a->n_file = items->n_file;
+    a->prune = options->prune;
+    return aglm_uuid_v7(out->test_uuid, out->started_ms, err);
+}
