@@ -234,6 +234,7 @@ static int open_model(struct work *w, struct aglm_err *err)
                                                .backend = o->backend,
                                                .isa = o->isa,
                                                .n_load_threads = o->n_threads,
+                                               .prune = o->prune,
                                                .cancelled = o->cancelled,
                                                .cancelled_ctx = o->ctx};
     int rc = aglm_requantize_open(&w->model, &options, o->quantize, err);

@@ -2,9 +2,9 @@
  * close.
  *
  * Callers know token ids and floats, not tensors. A model (weights, ready to run) can be shared by
- * several sessions one after another; a session has its own KV cache and threads and is used by one
- * thread at a time. Deterministic: the same model, tokens, threads and instruction set give the
- * same logits bit for bit.
+ * several sessions, also at the same time; a session has its own KV cache and threads and is used
+ * by one thread at a time. Deterministic: the same model, tokens, threads and instruction set give
+ * the same logits bit for bit.
  */
 #ifndef AGLM_ENGINE_SESSION_H
 #define AGLM_ENGINE_SESSION_H
@@ -39,7 +39,10 @@ struct aglm_model_options {
     bool quantize_quick;     /* with quantize: the plain formula of each type instead of the search
                                 for the least error: tens of times quicker, the same types and
                                 sizes, other values. For measuring speed */
-    enum aglm_load load;     /* AGLM_LOAD_MMAP excludes quantize */
+    double prune;            /* 0, or the share of each row of an F16/BF16/F32 file's matrices that
+                                becomes 0 on load, before quantize (engine/quant/prune.h);
+                                embeddings that are looked up stay whole */
+    enum aglm_load load;     /* AGLM_LOAD_MMAP excludes quantize and prune */
     unsigned n_load_threads; /* threads for repacking; >= 1 */
     const struct aglm_int8_options *int8; /* with quantize "int8": NULL is dynamic; engine/int8.h */
     uint32_t n_ctx_override;      /* 0, or the training context to assume instead of the file's, at

@@ -11,6 +11,7 @@
 #include "engine/kernels/pack.h"
 #include "engine/pool.h"
 #include "engine/quant/mix.h"
+#include "engine/quant/prune.h"
 #include "probes/clock.h"
 #include "probes/isa.h"
 #include "probes/profile.h"
@@ -30,6 +31,7 @@ struct loader {
     const struct aglm_model *model;
     const struct aglm_model_options *options;
     const struct aglm_quantize_mode *quantize; /* NULL: types as in the file, or INT8 */
+    const char *target;                        /* what they become, in words; NULL: nothing else */
     uint32_t *types;                           /* of all tensors then, by their order in the file */
     bool int8;
     size_t n_groups;
@@ -243,6 +245,7 @@ static void pack_int8(struct loader *l, const struct aglm_matrix *m, size_t pane
         aglm_dtype_get(of->type)->to_float(row, source, m->k);
         if (!aglm_dtype_holds(AGLM_F32, row, m->k))
             l->unfit = of;
+        aglm_prune_row(row, m->k, l->options->prune);
         scale[i] = aglm_int8_row(codes, row, m->k);
         q[i] = codes;
         if (!l->w->fake_int8)
@@ -270,7 +273,7 @@ static void pack_panel(struct loader *l, const struct aglm_matrix *m, size_t pan
     for (size_t i = 0; i < ROWS; i++) {
         const struct aglm_gguf_tensor *of = NULL;
         rows[i] = aglm_cpu_source_row(m, panel * ROWS + i, &of);
-        if (!rows[i] || (enum aglm_dtype)of->type == m->type)
+        if (!rows[i] || ((enum aglm_dtype)of->type == m->type && l->options->prune <= 0))
             continue;
         float *row = l->row + ith * l->w->k_max;
         uint8_t *dst = l->quantized + (ith * ROWS + i) * l->quantized_stride;
@@ -280,6 +283,7 @@ static void pack_panel(struct loader *l, const struct aglm_matrix *m, size_t pan
             rows[i] = NULL;
             continue;
         }
+        aglm_prune_row(row, m->k, l->options->prune);
         (l->options->quantize_quick ? to->from_float : to->quantize_row)(dst, row, m->k);
         rows[i] = dst;
     }
@@ -319,7 +323,7 @@ static int go_through(struct loader *l)
             return aglm_err_set(l->err, -EINVAL,
                                 "%s: tensor %s holds weights that are not finite or too large for "
                                 "-q %s; the file is damaged, or its training went wrong",
-                                l->options->path, unfit->name, l->options->quantize);
+                                l->options->path, unfit->name, l->target);
         /* The pages that stretches share. */
         aglm_cpu_pages_drop(l->current, 0, l->current->n_panels);
     }
@@ -423,16 +427,26 @@ static int refuse_quantized(const struct loader *l)
         const struct aglm_dtype_info *type = aglm_dtype_get(t->type);
         if (type && type->quantized)
             return aglm_err_set(l->err, -ENOTSUP,
-                                "%s: is %s already (tensor %s); -q re-quantizes only f32, f16 and "
-                                "bf16 files",
+                                "%s: is %s already (tensor %s); -q and --prune take only f32, f16 "
+                                "and bf16 files",
                                 l->options->path, type->name, t->name);
     }
     return 0;
 }
 
+/* What the weights become: -q's value; pruned ones are written anew in the file's own type. NULL:
+ * they stay. */
+static const char *target_name(const struct loader *l)
+{
+    const struct aglm_gguf_tensor *matrix = l->model->tensors.layers[0].down;
+    if (l->options->quantize || l->options->prune <= 0)
+        return l->options->quantize;
+    return aglm_dtype_get(matrix->type)->name;
+}
+
 static int check_quantize(struct loader *l)
 {
-    const char *name = l->options->quantize;
+    const char *name = l->target = target_name(l);
     if (!name)
         return 0;
     if (l->options->load == AGLM_LOAD_MMAP)
