@@ -127,6 +127,8 @@ static void answer_some(void *ctx, unsigned ith, unsigned n_threads)
     struct aglm_sampler *sampler = NULL;
     const struct aglm_sampler_options greedy = {.top_p = 1, .repeat_penalty = 1};
     const struct aglm_session_options options = {.n_ctx = w->n_ctx,
+                                                 .type_k = w->options->type_k,
+                                                 .type_v = w->options->type_v,
                                                  .n_batch = BATCH,
                                                  .n_ubatch = BATCH,
                                                  .n_threads = 1,

@@ -40,10 +40,11 @@ struct aglm_answers {
 
 struct aglm_accuracy_options {
     const char *path, *backend, *isa;
-    const char *quantize; /* the value of -q, or NULL: as the file is */
-    double prune;         /* share of each row's weights that become 0 */
-    unsigned n_threads;   /* >= 1 */
-    uint64_t limit_ns;    /* 0: none; else items are asked in an evenly spread order until then */
+    const char *quantize;           /* the value of -q, or NULL: as the file is */
+    double prune;                   /* share of each row's weights that become 0 */
+    enum aglm_dtype type_k, type_v; /* of the KV cache; 0 means F16 */
+    unsigned n_threads;             /* >= 1 */
+    uint64_t limit_ns; /* 0: none; else items are asked in an evenly spread order until then */
     bool (*cancelled)(void *ctx);                       /* from any thread; may be NULL */
     void (*progress)(void *ctx, size_t done, size_t n); /* may be NULL */
     void *ctx;

@@ -56,6 +56,11 @@ static void fill_model(struct aglm_record *rec, const struct aglm_model_info *in
     aglm_requantize_label(rec->requantize, o->quantize ? o->quantize : "none");
 }
 
+static void cache_type(char name[8], enum aglm_dtype type)
+{
+    snprintf(name, 8, "%s", aglm_dtype_get(type == AGLM_F32 ? AGLM_F16 : type)->name);
+}
+
 int aglm_accuracy_record(struct aglm_record *out, const struct aglm_record *common,
                          const struct aglm_items *items,
                          const struct aglm_accuracy_options *options,
@@ -71,8 +76,8 @@ int aglm_accuracy_record(struct aglm_record *out, const struct aglm_record *comm
     snprintf(out->test, sizeof(out->test), AGLM_ACCURACY_SUITE);
     out->started_ms = aglm_clock_wall_ms() - (int64_t)(answers->wall_ns / 1000000);
     fill_model(out, &answers->model, options);
-    snprintf(out->type_k, sizeof(out->type_k), "f16");
-    snprintf(out->type_v, sizeof(out->type_v), "f16");
+    cache_type(out->type_k, options->type_k);
+    cache_type(out->type_v, options->type_v);
     snprintf(out->fuse, sizeof(out->fuse), "all");
     snprintf(out->order, sizeof(out->order), "file");
     out->n_threads = options->n_threads;

@@ -116,6 +116,8 @@ static int run_one(struct job *j, const char *q, const char *backend, const char
     char what[64];
     struct aglm_accuracy_options o = options_of(j, j->model, q, backend, isa);
     o.prune = j->command.prune;
+    o.type_k = j->command.type_k;
+    o.type_v = j->command.type_v;
     snprintf(what, sizeof(what), "%.20s, %.12s %.12s", q, backend, isa);
     j->doing = what;
     int rc = aglm_accuracy_run(&answers, &j->items, &o, err);
@@ -157,8 +159,9 @@ static int run_reference(struct job *j, struct aglm_err *err)
 /* Is this what the reference has answered already? */
 static bool is_reference(const struct job *j, const char *q, const char *backend, const char *isa)
 {
-    return j->reference.n && !j->command.against && j->command.prune <= 0 &&
-           strcmp(q, REFERENCE_TYPE) == 0 && strcmp(backend, "cpu") == 0 &&
+    const struct aglm_accuracy_command *c = &j->command;
+    return j->reference.n && !c->against && c->prune <= 0 && c->type_k == AGLM_F16 &&
+           c->type_v == AGLM_F16 && strcmp(q, REFERENCE_TYPE) == 0 && strcmp(backend, "cpu") == 0 &&
            strcmp(isa, "auto") == 0;
 }
 

@@ -29,6 +29,7 @@ struct aglm_accuracy_command {
     const char *model, *items, *against, *parts, *db, *label; /* NULL: not given */
     struct aglm_choices quantize, backends, isas;
     double prune;
+    enum aglm_dtype type_k, type_v;
     unsigned threads, limit;
     enum aglm_accuracy_list list;
     enum aglm_accuracy_form form;

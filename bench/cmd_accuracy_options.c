@@ -38,6 +38,8 @@ static const char HELP[] =
     "      --isa LIST       " AGLM_ISA_NAMES " (default auto)\n"
     "      --prune SHARE    make this share of each row's weights 0 first, those of least\n"
     "                       magnitude (0 to 0.99, default 0); the reference is not pruned\n"
+    "  -ctk TYPE, -ctv TYPE type of the KV cache: f16, q8_0 or q4_0 (default f16; the reference\n"
+    "                       has f16)\n"
     "      --against FILE   the file that F32's answers come from (default: -m's)\n"
     "      --part LIST      only these parts of the items: command, step, command-ood, step-ood;\n"
     "                       parts that end in -ood are shown, but in no total\n"
@@ -59,6 +61,8 @@ enum {
     OPT_BACKEND,
     OPT_ISA,
     OPT_PRUNE,
+    OPT_CTK,
+    OPT_CTV,
     OPT_AGAINST,
     OPT_PART,
     OPT_LIMIT,
@@ -153,6 +157,15 @@ static int share(double *out, const char *text)
     return 0;
 }
 
+static int cache_type(const char *message, const char *text, enum aglm_dtype *out)
+{
+    const struct aglm_dtype_info *info = aglm_dtype_by_name(text);
+    if (!info || (info->type != AGLM_F16 && info->type != AGLM_Q8_0 && info->type != AGLM_Q4_0))
+        return usage(message, text);
+    *out = info->type;
+    return 0;
+}
+
 /* The index of text among names, or usage. */
 static int one_of(const char *message, const char *text, const char *const *names, int *out)
 {
@@ -199,6 +212,10 @@ static int take(struct aglm_accuracy_command *c, int option, char *v)
         return instruction_sets(c, v);
     case OPT_PRUNE:
         return share(&c->prune, v);
+    case OPT_CTK:
+        return cache_type("-ctk: must be f16, q8_0 or q4_0", v, &c->type_k);
+    case OPT_CTV:
+        return cache_type("-ctv: must be f16, q8_0 or q4_0", v, &c->type_v);
     case 't':
         return number(v, 512, "-t: must be 1 to 512", &c->threads);
     case OPT_LIMIT:
@@ -244,6 +261,10 @@ int aglm_accuracy_parse(struct aglm_accuracy_command *command, int argc, char **
                                             {"backend", required_argument, NULL, OPT_BACKEND},
                                             {"isa", required_argument, NULL, OPT_ISA},
                                             {"prune", required_argument, NULL, OPT_PRUNE},
+                                            {"ctk", required_argument, NULL, OPT_CTK},
+                                            {"cache-type-k", required_argument, NULL, OPT_CTK},
+                                            {"ctv", required_argument, NULL, OPT_CTV},
+                                            {"cache-type-v", required_argument, NULL, OPT_CTV},
                                             {"against", required_argument, NULL, OPT_AGAINST},
                                             {"part", required_argument, NULL, OPT_PART},
                                             {"limit", required_argument, NULL, OPT_LIMIT},
@@ -255,7 +276,12 @@ int aglm_accuracy_parse(struct aglm_accuracy_command *command, int argc, char **
                                             {"label", required_argument, NULL, OPT_LABEL},
                                             {"quiet", no_argument, NULL, OPT_QUIET},
                                             {0}};
-    *command = (struct aglm_accuracy_command){.threads = (unsigned)aglm_topology_threads()};
+    /* getopt has no short options of three letters. */
+    static char ctk[] = "--ctk", ctv[] = "--ctv";
+    for (int i = 1; i < argc; i++)
+        argv[i] = strcmp(argv[i], "-ctk") == 0 ? ctk : strcmp(argv[i], "-ctv") == 0 ? ctv : argv[i];
+    *command = (struct aglm_accuracy_command){
+        .threads = (unsigned)aglm_topology_threads(), .type_k = AGLM_F16, .type_v = AGLM_F16};
     int rc = 0;
     optind = 1;
     opterr = 0;

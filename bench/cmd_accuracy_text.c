@@ -93,7 +93,9 @@ static void name_of(char *cell, const struct aglm_record *r)
     aglm_escape_md(cell, CELL, r->quantization);
     size_t n = strlen(cell);
     if (r->accuracy.prune > 0)
-        snprintf(cell + n, CELL - n, ", %g%% pruned", 100 * r->accuracy.prune);
+        n += (size_t)snprintf(cell + n, CELL - n, ", %g%% pruned", 100 * r->accuracy.prune);
+    if (strcmp(r->type_k, "f16") != 0 || strcmp(r->type_v, "f16") != 0)
+        snprintf(cell + n, CELL - n, ", KV %s/%s", r->type_k, r->type_v);
 }
 
 static int print_summary(const struct aglm_accuracy_table *table)
@@ -112,7 +114,7 @@ static int print_summary(const struct aglm_accuracy_table *table)
         const struct aglm_record *r = &table->rows[i].record;
         const struct aglm_accuracy *a = &r->accuracy;
         const struct aglm_accuracy_part sum = aglm_accuracy_sum(a, NULL, NULL);
-        const bool paired = !isnan(aglm_accuracy_kept(&sum));
+        const bool paired = sum.n > 0 && sum.n_paired == sum.n;
         char(*cell)[CELL] = t.rows[i + 1];
         name_of(cell[0], r);
         aglm_escape_md(cell[1], CELL, r->backend);
@@ -250,17 +252,17 @@ static void add_text(cJSON *o, const char *key, const char *value)
 static void add_sum(cJSON *o, const struct aglm_accuracy_part *sum)
 {
     const struct aglm_interval w = aglm_wilson(sum->right, sum->n);
-    const double kept = aglm_accuracy_kept(sum);
+    const bool paired = sum->n > 0 && sum->n_paired == sum->n;
     add_number(o, "n", (double)sum->n);
     add_number(o, "right", (double)sum->right);
     add_number(o, "accuracy_percent", w.percent);
     add_number(o, "ci_low_percent", w.low);
     add_number(o, "ci_high_percent", w.high);
-    add_number(o, "reference_right", isnan(kept) ? NAN : (double)sum->reference_right);
-    add_number(o, "kept_percent", kept);
-    add_number(o, "lost", isnan(kept) ? NAN : (double)sum->lost);
-    add_number(o, "gained", isnan(kept) ? NAN : (double)sum->gained);
-    add_number(o, "mcnemar_p", isnan(kept) ? NAN : aglm_mcnemar(sum->lost, sum->gained));
+    add_number(o, "reference_right", paired ? (double)sum->reference_right : NAN);
+    add_number(o, "kept_percent", aglm_accuracy_kept(sum));
+    add_number(o, "lost", paired ? (double)sum->lost : NAN);
+    add_number(o, "gained", paired ? (double)sum->gained : NAN);
+    add_number(o, "mcnemar_p", paired ? aglm_mcnemar(sum->lost, sum->gained) : NAN);
 }
 
 static void add_answers(cJSON *o, const struct aglm_accuracy_table *t,
@@ -299,6 +301,8 @@ static cJSON *row_json(const struct aglm_accuracy_table *t, const struct aglm_ac
     add_text(o, "quantization", r->quantization);
     add_text(o, "requantize", r->requantize);
     add_number(o, "prune", a->prune);
+    add_text(o, "type_k", r->type_k);
+    add_text(o, "type_v", r->type_v);
     add_text(o, "backend", r->backend);
     add_text(o, "isa", r->isa);
     add_number(o, "threads", (double)a->n_threads);
@@ -363,7 +367,7 @@ static void csv_row(const struct aglm_record *r, const char *part, const char *l
                     const struct aglm_accuracy_part *sum)
 {
     const struct aglm_interval w = aglm_wilson(sum->right, sum->n);
-    const double kept = aglm_accuracy_kept(sum);
+    const bool paired = sum->n > 0 && sum->n_paired == sum->n;
     const char *const texts[] = {r->model_name, r->quantization, r->backend, r->isa, part, lang};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         fputs(i ? "," : "", stdout);
@@ -375,11 +379,11 @@ static void csv_row(const struct aglm_record *r, const char *part, const char *l
     csv_number(w.percent, 4);
     csv_number(w.low, 4);
     csv_number(w.high, 4);
-    csv_number(isnan(kept) ? NAN : (double)sum->reference_right, 0);
-    csv_number(kept, 4);
-    csv_number(isnan(kept) ? NAN : (double)sum->lost, 0);
-    csv_number(isnan(kept) ? NAN : (double)sum->gained, 0);
-    csv_number(isnan(kept) ? NAN : aglm_mcnemar(sum->lost, sum->gained), 6);
+    csv_number(paired ? (double)sum->reference_right : NAN, 0);
+    csv_number(aglm_accuracy_kept(sum), 4);
+    csv_number(paired ? (double)sum->lost : NAN, 0);
+    csv_number(paired ? (double)sum->gained : NAN, 0);
+    csv_number(paired ? aglm_mcnemar(sum->lost, sum->gained) : NAN, 6);
     csv_number((double)r->model_size, 0);
     csv_number(r->accuracy.decode_ts, 3);
     csv_number(r->accuracy.prefill_ts, 3);

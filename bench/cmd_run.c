@@ -9,9 +9,11 @@
 #include "bench/commands.h"
 #include "bench/estimate.h"
 #include "bench/matrix.h"
+#include "bench/minifiles.h"
 #include "bench/options.h"
 #include "bench/output.h"
 #include "bench/progress.h"
+#include "bench/run_accuracy.h"
 #include "bench/runner.h"
 #include "engine/synth.h"
 #include "probes/topology.h"
@@ -40,6 +42,7 @@ struct run {
     const char *making; /* the preset that is being made */
     int made_percent;
     uint64_t n_done;
+    double accuracy_limit; /* percent; NaN: none */
     bool store_failed;
 };
 
@@ -262,11 +265,72 @@ static int prepare(struct run *run, struct aglm_err *err)
         }
     }
     rc = aglm_cmd_fill_common(&run->common, run->options.label, err);
+    rc = rc == 0 ? aglm_cmd_accuracy_limit(&run->accuracy_limit, err) : rc;
     if (rc < 0) {
         return rc;
     }
     note_oversubscription(run);
     return resolve_models(run, err);
+}
+
+/* ---- answers ---- */
+
+static void on_answers(void *ctx, size_t pass, size_t passes, size_t done, size_t n)
+{
+    struct run *run = ctx;
+    aglm_progress_draw(&run->progress, ((double)pass + (double)done / (double)n) / (double)passes,
+                       pass == 0 ? "answers in F32" : "answers in the quantizations measured", NAN);
+    if (done == 0) {
+        aglm_progress_line(&run->progress, "accuracy %zu/%zu: asking %zu questions", pass + 1,
+                           passes, n);
+    }
+}
+
+static void no_accuracy(struct run *run, const struct aglm_err *err)
+{
+    char msg[sizeof(err->msg) + 32];
+    snprintf(msg, sizeof(msg), "note: no accuracy: %s", err->msg);
+    note(run, msg);
+}
+
+/* The answers of the small model that ships, in what was measured. They are an addition: without
+ * them the run is as good as before. */
+static void ask(struct run *run)
+{
+    enum { LIMIT_S = 15 }; /* for all passes together */
+    char model[MODEL_PATH_SIZE], items[MODEL_PATH_SIZE];
+    const struct aglm_run_result *result = &run->result;
+    struct aglm_err err = {0};
+    struct aglm_run_accuracy setup = {
+        .model = model,
+        .items = items,
+        .common = &run->common,
+        .records = result->records,
+        .n = result->n,
+        .n_threads = (unsigned)aglm_topology_threads(),
+        .limit_ns = LIMIT_S * UINT64_C(1000000000),
+        .limit_percent = run->accuracy_limit,
+        .ctx = run,
+        .cancelled = on_cancelled,
+        .progress = on_answers,
+        .record = on_record,
+        .failed = on_failed,
+    };
+    if (!run->options.accuracy || result->interrupted ||
+        !aglm_run_accuracy_applies(result->records, result->n)) {
+        return;
+    }
+    int rc = aglm_minifile(model, sizeof(model), AGLM_MINI_MODEL, "aglm-bench accuracy -m", &err);
+    if (rc == 0) {
+        rc = aglm_minifile(items, sizeof(items), AGLM_MINI_ITEMS, "aglm-bench accuracy --items",
+                           &err);
+    }
+    if (rc == 0) {
+        rc = aglm_run_accuracy(&setup, &err);
+    }
+    if (rc < 0) {
+        no_accuracy(run, &err);
+    }
 }
 
 /* ---- the end ---- */
@@ -386,6 +450,7 @@ static int execute(struct run *run)
         say(run, "", rc == -ECANCELED ? "interrupted before anything was measured" : err.msg, "");
         return 1;
     }
+    ask(run);
     bool printed = print_results(run);
     print_notes(run);
     return printed && !run->store_failed && run->result.n_failed == 0 && run->result.n > 0 &&

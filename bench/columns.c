@@ -3,6 +3,7 @@
  */
 #include "bench/columns.h"
 
+#include "bench/tally.h"
 #include "bench/verdict.h"
 
 #include <assert.h>
@@ -113,6 +114,22 @@ static void fill_roof(struct aglm_row *row, const struct aglm_record *r,
     text(row, "roof_when", r->roof_when);
 }
 
+/* Right answers in the same quantization, parts that count. */
+static void fill_accuracy(struct aglm_row *row, const struct aglm_record *r)
+{
+    const struct aglm_accuracy_part sum = aglm_accuracy_sum(&r->accuracy, NULL, NULL);
+    const struct aglm_interval w = aglm_wilson(sum.right, sum.n);
+    const bool asked = sum.n > 0, paired = asked && sum.n_paired == sum.n;
+    text(row, "accuracy_model", r->accuracy.model);
+    text(row, "accuracy_items_digest", r->accuracy.items_digest);
+    cut(row, "accuracy_items", asked ? (double)sum.n : NAN);
+    cut(row, "accuracy_right", asked ? (double)sum.right : NAN);
+    real(row, "accuracy_ci_low_percent", w.low);
+    real(row, "accuracy_ci_high_percent", w.high);
+    cut(row, "accuracy_reference_right", paired ? (double)sum.reference_right : NAN);
+    real(row, "accuracy_kept_percent", aglm_accuracy_kept(&sum));
+}
+
 static void fill_ours(struct aglm_row *row, const struct aglm_record *r,
                       const struct aglm_results *d)
 {
@@ -180,4 +197,5 @@ void aglm_row_fill(struct aglm_row *row, const struct aglm_record *record,
     fill_llama_bench(row, record, results);
     fill_ours(row, record, results);
     fill_roof(row, record, results);
+    fill_accuracy(row, record);
 }

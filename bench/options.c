@@ -380,6 +380,8 @@ static const struct option options[] = {
     {{"--seed"}, KIND_NUMBER, AT(seed), 0, INT64_MAX},
     {{"--roof"}, KIND_SETTER, .set = set_roof},
     {{"--profile-ops"}, KIND_FLAG, AT(profile_ops)},
+    {{"--accuracy"}, KIND_FLAG, AT(accuracy)},
+    {{"--no-accuracy"}, KIND_FLAG, AT(no_accuracy)},
     {{"-o", "--output"}, KIND_SETTER, .set = set_output},
     {{"-oe", "--output-err"}, KIND_SETTER, .set = set_output_err},
     {{"--db"}, KIND_SETTER, .set = set_db},
@@ -436,6 +438,8 @@ static int default_string(struct aglm_str_list *list, const char *value)
 
 static int fill_defaults(struct aglm_options *o, uint32_t default_threads, struct aglm_err *err)
 {
+    const bool own_tests = o->n_prompt.n + o->n_gen.n + o->n_depth.n + o->n_pg > 0;
+    o->accuracy = !o->no_accuracy && (o->accuracy || !own_tests);
     if (default_string(&o->models, AGLM_OPTIONS_DEFAULT_MODEL) < 0 ||
         default_string(&o->quantize, "none") < 0 || default_string(&o->loads, "pack") < 0 ||
         default_string(&o->backends, "cpu") < 0 || default_string(&o->isas, "auto") < 0 ||
@@ -522,15 +526,12 @@ fail:
 
 void aglm_options_finish(struct aglm_options *o)
 {
-    finish_strings(&o->models);
-    finish_strings(&o->quantize);
-    finish_strings(&o->loads);
-    finish_strings(&o->backends);
-    finish_strings(&o->isas);
-    finish_strings(&o->cpu_masks);
-    finish_strings(&o->types_k);
-    finish_strings(&o->types_v);
-    finish_strings(&o->fuse);
+    struct aglm_str_list *const strings[] = {&o->models,   &o->quantize, &o->loads,
+                                             &o->backends, &o->isas,     &o->cpu_masks,
+                                             &o->types_k,  &o->types_v,  &o->fuse};
+    for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+        finish_strings(strings[i]);
+    }
     aglm_u32_list_finish(&o->n_prompt);
     aglm_u32_list_finish(&o->n_gen);
     aglm_u32_list_finish(&o->n_depth);

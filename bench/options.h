@@ -51,6 +51,9 @@ struct aglm_options {
     char *label;      /* NULL: not given */
     bool profile_ops; /* take the time of every operator */
     bool roof;        /* measure the device's limits too */
+    bool accuracy;    /* ask the small model that ships its items too: given, or the tests are the
+                         default ones or a suite's */
+    bool no_accuracy;
     bool no_db, quiet, progress, no_warmup, help, suite_list;
 };
 

@@ -22,5 +22,7 @@ void aglm_output_name(FILE *out, const struct aglm_record *record, uint32_t vary
  * profiled ones; see output_ops.c. 0 or -ENOMEM. */
 int aglm_output_gains(FILE *out, const struct aglm_record *records, size_t n, uint32_t varying);
 int aglm_output_operators(FILE *out, const struct aglm_record *records, size_t n, uint32_t varying);
+/* Its part about answers, where a run has asked for some; see output_accuracy.c. */
+void aglm_output_accuracy(FILE *out, const struct aglm_record *records, size_t n);
 
 #endif

@@ -10,6 +10,7 @@
 #include "bench/escape.h"
 #include "bench/record_options.h"
 #include "bench/table.h"
+#include "bench/tally.h"
 #include "bench/verdict.h"
 
 #include <errno.h>
@@ -160,6 +161,14 @@ static void cell_roof(char *buf, const struct aglm_record *r, const struct aglm_
     }
 }
 
+/* The share of F32's right answers that stays right. */
+static void cell_kept(char *buf, const struct aglm_record *r, const struct aglm_results *d)
+{
+    const struct aglm_accuracy_part sum = aglm_accuracy_sum(&r->accuracy, NULL, NULL);
+    const double kept = aglm_accuracy_kept(&sum);
+    snprintf(buf, CELL_SIZE, isnan(kept) ? "-" : "%.1f%%", kept);
+}
+
 static void cell_verdict(char *buf, const struct aglm_record *r, const struct aglm_results *d)
 {
     const char *unknown = aglm_verdict_others_unknown(r);
@@ -189,6 +198,7 @@ static const struct aglm_table_column md_columns[] = {
     {"TTFT ms", true, NULL, .rank = 4},
     {"TPOT ms", true, NULL, .rank = 5},
     {"of roof", true, "-", .rank = 6}, /* not measured at all: no column */
+    {"kept", true, "-", .rank = 7},    /* not asked: no column */
     {"verdict", false, NULL},
 };
 
@@ -196,7 +206,7 @@ static const cell_fn md_cells[] = {
     cell_model,   cell_size, cell_params, cell_backend, cell_isa,    cell_quantize,
     cell_threads, cell_mask, cell_strict, cell_batch,   cell_ubatch, cell_type_k,
     cell_type_v,  cell_fuse, cell_load,   cell_test,    cell_speed,  cell_median,
-    cell_ttft,    cell_tpot, cell_roof,   cell_verdict};
+    cell_ttft,    cell_tpot, cell_roof,   cell_kept,    cell_verdict};
 
 #define N_COLUMNS (sizeof(md_columns) / sizeof(md_columns[0]))
 _Static_assert(sizeof(md_cells) / sizeof(md_cells[0]) == N_COLUMNS, "a cell for each column");
@@ -300,6 +310,7 @@ int aglm_output_md(FILE *out, const struct aglm_record *records, size_t n)
     if (rc == 0) {
         print_reasons(out, records, n, varying);
         print_unknown(out, records, n);
+        aglm_output_accuracy(out, records, n);
         rc = aglm_output_gains(out, records, n, varying);
     }
     if (rc == 0) {
