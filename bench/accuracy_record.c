@@ -89,6 +89,7 @@ int aglm_accuracy_record(struct aglm_record *out, const struct aglm_record *comm
     snprintf(a->items_digest, sizeof(a->items_digest), "%s", items->digest);
     snprintf(a->reference, sizeof(a->reference), "%s", reference ? reference_name : "");
     a->n_file = items->n_file;
+    a->n_items = items->n;
     a->prune = options->prune;
     return aglm_uuid_v7(out->test_uuid, out->started_ms, err);
 }

@@ -298,6 +298,7 @@ static cJSON *row_json(const struct aglm_accuracy_table *t, const struct aglm_ac
     add_text(o, "items", t->items_path);
     add_text(o, "items_digest", a->items_digest);
     add_number(o, "items_in_file", (double)a->n_file);
+    add_number(o, "items_to_ask", (double)a->n_items);
     add_text(o, "quantization", r->quantization);
     add_text(o, "requantize", r->requantize);
     add_number(o, "prune", a->prune);

@@ -31,6 +31,9 @@ static void print_line(FILE *out, const struct aglm_record *r)
     if (strcmp(r->type_k, "f16") != 0 || strcmp(r->type_v, "f16") != 0) {
         fprintf(out, ", KV cache %s/%s", r->type_k, r->type_v);
     }
+    if (sum.n < r->accuracy.n_items) {
+        fprintf(out, ", time for %" PRIu64 " of %" PRIu64 " questions", sum.n, r->accuracy.n_items);
+    }
     fprintf(out, ": %" PRIu64 " of %" PRIu64 ", %.1f%% [%.1f, %.1f]", sum.right, sum.n, w.percent,
             w.low, w.high);
     if (!isnan(kept)) {

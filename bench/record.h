@@ -56,7 +56,8 @@ struct aglm_accuracy {
     char model[128], model_digest[33]; /* which model answered; "": none was asked */
     char items_digest[33];             /* xxh3-128 of the file of items */
     char reference[64];                /* what its answers stand beside: "F32"; "": nothing */
-    uint64_t n_file;                   /* items in the file; those asked are the parts' n */
+    uint64_t n_file, n_items;          /* items in the file; those that were to be asked: the parts'
+                                          n are fewer where time was short */
     uint64_t n_threads;                /* answers worked on at a time */
     double prune;                      /* share of each row's weights that were made 0 on load */
     /* Tokens per second within one of n_threads sessions, and the share of the CPU that others used

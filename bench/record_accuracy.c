@@ -24,17 +24,13 @@ struct field {
 #name, kind, offsetof(struct type, name), sizeof(((struct type *)NULL)->name) \
     }
 
-static const struct field fields[] = {OF(aglm_accuracy, TEXT, model),
-                                      OF(aglm_accuracy, TEXT, model_digest),
-                                      OF(aglm_accuracy, TEXT, items_digest),
-                                      OF(aglm_accuracy, TEXT, reference),
-                                      OF(aglm_accuracy, WHOLE, n_file),
-                                      OF(aglm_accuracy, WHOLE, n_threads),
-                                      OF(aglm_accuracy, REAL, prune),
-                                      OF(aglm_accuracy, REAL, prefill_ts),
-                                      OF(aglm_accuracy, REAL, decode_ts),
-                                      OF(aglm_accuracy, REAL, wall_ns),
-                                      OF(aglm_accuracy, REAL, others_cpu_percent)};
+static const struct field fields[] = {
+    OF(aglm_accuracy, TEXT, model),        OF(aglm_accuracy, TEXT, model_digest),
+    OF(aglm_accuracy, TEXT, items_digest), OF(aglm_accuracy, TEXT, reference),
+    OF(aglm_accuracy, WHOLE, n_file),      OF(aglm_accuracy, WHOLE, n_items),
+    OF(aglm_accuracy, WHOLE, n_threads),   OF(aglm_accuracy, REAL, prune),
+    OF(aglm_accuracy, REAL, prefill_ts),   OF(aglm_accuracy, REAL, decode_ts),
+    OF(aglm_accuracy, REAL, wall_ns),      OF(aglm_accuracy, REAL, others_cpu_percent)};
 
 static const struct field part_fields[] = {
     OF(aglm_accuracy_part, TEXT, part),      OF(aglm_accuracy_part, TEXT, lang),

@@ -173,14 +173,15 @@ void aglm_chart_name(char *out, size_t size, const struct aglm_chart_names *name
 static void write_legend(struct aglm_text *out, const struct aglm_chart *chart,
                          const struct aglm_plot *plot)
 {
-    bool named = chart->kind == AGLM_PLOT_TIME || chart->n_series > 1;
+    bool named =
+        chart->kind != AGLM_PLOT_POINTS && (chart->kind == AGLM_PLOT_TIME || chart->n_series > 1);
     aglm_text_raw(out, "<ul class=\"legend\">");
     for (size_t i = 0; named && i < chart->n_series && i < AGLM_PLOT_SERIES_MAX; i++) {
         aglm_text_raw(out, "<li>");
         aglm_plot_symbol(out, i, chart->marks);
         aglm_text_fmt(out, "%s</li>", chart->series[i].name);
     }
-    if (chart->n_series > AGLM_PLOT_SERIES_MAX)
+    if (chart->n_series > AGLM_PLOT_SERIES_MAX && chart->kind != AGLM_PLOT_POINTS)
         aglm_text_fmt(out, "<li class=\"more\">and %zu more in the data</li>",
                       chart->n_series - AGLM_PLOT_SERIES_MAX);
     for (size_t i = 0; i < chart->n_lines; i++) {
@@ -263,7 +264,10 @@ void aglm_chart_write(struct aglm_text *out, const struct aglm_chart *chart, str
     struct aglm_plot plot = {.kind = chart->kind,
                              .id = chart->id,
                              .description = description,
-                             .x_label = chart->kind == AGLM_PLOT_LINES ? chart->x_label : NULL,
+                             .x_label =
+                                 chart->kind == AGLM_PLOT_LINES || chart->kind == AGLM_PLOT_POINTS
+                                     ? chart->x_label
+                                     : NULL,
                              .series = chart->series,
                              .n_series = chart->n_series,
                              .marks = chart->marks,

@@ -1,7 +1,9 @@
 /* From the store to figures; see dataset.h. */
 #include "reports/dataset.h"
 
+#include "bench/accuracy.h"
 #include "bench/stats.h"
+#include "bench/tally.h"
 #include "bench/verdict.h"
 
 #include <errno.h>
@@ -24,6 +26,7 @@ static void row_finish(struct aglm_row *row)
     free(row->tokens);
     free(row->rec.operators);
     free(row->operator_figures);
+    aglm_accuracy_finish(&row->rec.accuracy);
 }
 
 static double min_known(double a, double b)
@@ -97,10 +100,31 @@ static int load_totals(struct aglm_row *row, const struct aglm_record *rec)
     return 0;
 }
 
+/* Answers have no speed of their own to be listed with. */
+static int add_answers(struct aglm_dataset *set, const struct aglm_record *rec)
+{
+    struct aglm_record *grown = realloc(set->answers, (set->n_answers + 1) * sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    set->answers = grown;
+    struct aglm_record *copy = &grown[set->n_answers];
+    *copy = *rec;
+    copy->samples = NULL;
+    copy->operators = NULL;
+    copy->n_samples = copy->n_operators = 0;
+    copy->profile_json = NULL;
+    if (aglm_accuracy_copy(&copy->accuracy, &rec->accuracy) < 0)
+        return -ENOMEM;
+    set->n_answers++; /* from here on it is freed with the set */
+    return 0;
+}
+
 static int add_row(void *ctx, const struct aglm_record *rec)
 {
     struct loading *l = ctx;
     struct aglm_dataset *set = l->set;
+    if (strcmp(rec->suite, AGLM_ACCURACY_SUITE) == 0)
+        return add_answers(set, rec);
     if (set->n_rows == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : 64;
         struct aglm_row *rows = realloc(set->rows, cap * sizeof(*rows));
@@ -116,6 +140,8 @@ static int add_row(void *ctx, const struct aglm_record *rec)
     row->rec.profile_json = NULL;
     row->rec.operators = NULL;
     row->rec.n_operators = 0;
+    if (aglm_accuracy_copy(&row->rec.accuracy, &rec->accuracy) < 0)
+        return -ENOMEM;
     row->memory_available_min = row->temperature_max = NAN;
     row->frequency_min = row->frequency_max = NAN;
     aglm_results_derive(&row->res, rec);
@@ -278,6 +304,9 @@ void aglm_dataset_finish(struct aglm_dataset *set)
     for (size_t i = 0; i < set->n_rows; i++)
         row_finish(&set->rows[i]);
     free(set->rows);
+    for (size_t i = 0; i < set->n_answers; i++)
+        aglm_record_finish(&set->answers[i]);
+    free(set->answers);
     free(set->newest);
     free(set->current);
     *set = (struct aglm_dataset){0};
@@ -435,5 +464,9 @@ double aglm_dataset_metric(const struct aglm_dataset *set, const char *metric)
                                                                      : NAN;
     if (!strcmp(metric, "int8_over_fp32"))
         return int8_over_fp32(set);
+    if (!strcmp(metric, "accuracy_kept_percent") && decode) {
+        const struct aglm_accuracy_part sum = aglm_accuracy_sum(&decode->rec.accuracy, NULL, NULL);
+        return aglm_accuracy_kept(&sum);
+    }
     return NAN;
 }

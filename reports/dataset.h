@@ -26,7 +26,7 @@ struct aglm_token_time {
 enum aglm_phase { AGLM_PHASE_PREFILL, AGLM_PHASE_DECODE };
 
 struct aglm_row {
-    struct aglm_record rec; /* without samples and profile */
+    struct aglm_record rec; /* without samples and profile; operators and answers are its own */
     struct aglm_results res;
     size_t n_samples;
     uint64_t *total_ns;             /* [n_samples] */
@@ -49,6 +49,9 @@ struct aglm_dataset {
     size_t *current; /* [n_configs] the same, a valid one where there is one */
     size_t n_configs;
     size_t n_runs;
+    /* Answers (suite "accuracy"), without samples, oldest first; they are no rows. */
+    struct aglm_record *answers; /* [n_answers] */
+    size_t n_answers;
 };
 
 /* Reads the device's tests; a NULL store, or a device that was only looked at, gives n_rows = 0.

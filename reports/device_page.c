@@ -23,6 +23,10 @@ static void put_nav(struct aglm_text *out, const struct aglm_dataset *set, bool 
     if (tests) {
         put_link(out, "results", "Results");
         put_link(out, "plots", "Plots");
+    }
+    if (set->n_answers)
+        put_link(out, "accuracy", "Accuracy");
+    if (tests) {
         put_link(out, "history", "History");
         put_link(out, "conditions", "Conditions");
     }
@@ -82,10 +86,11 @@ static void put_tests(struct aglm_text *out, struct aglm_figures *f,
                       const struct aglm_limits *limits)
 {
     const struct aglm_dataset *set = f->set;
-    struct aglm_text plots = {0}, history = {0};
+    struct aglm_text plots = {0}, history = {0}, accuracy = {0};
     aglm_figures_threads(&plots, f);
     aglm_figures_quantization(&plots, f);
     aglm_figures_tokens(&plots, f);
+    aglm_sections_accuracy(&accuracy, f);
     aglm_figures_history(&history, f);
     aglm_summary_write(out, set, f->thresholds);
     put_trouble(out, f);
@@ -96,14 +101,17 @@ static void put_tests(struct aglm_text *out, struct aglm_figures *f,
                   "interval of the "
                   "median, or the range under 6 repetitions. The data is below each plot.</p>");
     aglm_text_raw(out, plots.data ? plots.data : "");
-    aglm_text_raw(out, "</section><section id=\"history\"><h2>History</h2>");
+    aglm_text_raw(out, "</section>");
+    aglm_text_raw(out, accuracy.data ? accuracy.data : "");
+    aglm_text_raw(out, "<section id=\"history\"><h2>History</h2>");
     aglm_text_raw(out, history.data ? history.data : "");
     aglm_text_raw(out, "</section>");
     aglm_sections_operators(out, set);
     aglm_sections_fusion(out, set);
     aglm_sections_conditions(out, set, f->thresholds);
-    out->failed = out->failed || plots.failed || history.failed;
+    out->failed = out->failed || plots.failed || history.failed || accuracy.failed;
     aglm_text_finish(&plots);
+    aglm_text_finish(&accuracy);
     aglm_text_finish(&history);
 }
 
@@ -119,6 +127,7 @@ void aglm_device_page_write(struct aglm_text *out, struct aglm_figures *f,
                       "<p class=\"hint\">No test was run on this device yet, so speeds below "
                       "are predictions. To measure: <code>aglm-bench run --db FILE</code></p>");
         aglm_sections_fitness(out, set, f->thresholds, limits);
+        aglm_sections_accuracy(out, f);
     }
     aglm_sections_limits(out, set, limits);
     aglm_sections_models(out, set, limits);

@@ -22,23 +22,25 @@
 static const char *const line_dashes[] = {"(2,4)", "(9,4)", "(9,3,2,3)"};
 
 struct range {
-    double x0, x1, y1; /* y starts at 0 */
+    double x0, x1, y0, y1; /* of the data; y0 only for points */
     size_t n;
 };
 
 static size_t drawn_series(const struct aglm_plot *plot)
 {
-    return plot->n_series < AGLM_PLOT_SERIES_MAX ? plot->n_series : AGLM_PLOT_SERIES_MAX;
+    const size_t max = plot->kind == AGLM_PLOT_POINTS ? AGLM_PLOT_POINTS_MAX : AGLM_PLOT_SERIES_MAX;
+    return plot->n_series < max ? plot->n_series : max;
 }
 
 static struct range range_of(const struct aglm_plot *plot)
 {
-    struct range r = {.x0 = INFINITY, .x1 = -INFINITY};
+    struct range r = {.x0 = INFINITY, .x1 = -INFINITY, .y0 = INFINITY};
     for (size_t i = 0; i < drawn_series(plot); i++) {
         for (size_t k = 0; k < plot->series[i].n; k++) {
             const struct aglm_point *p = &plot->series[i].points[k];
             r.x0 = fmin(r.x0, p->x);
             r.x1 = fmax(r.x1, p->x);
+            r.y0 = fmin(r.y0, fmin(p->y, isnan(p->low) ? p->y : p->low));
             r.y1 = fmax(r.y1, fmax(p->y, isnan(p->high) ? p->y : p->high));
             r.n++;
         }
@@ -106,6 +108,12 @@ static void add_time_ticks(struct aglm_text *s, struct range r)
     aglm_text_raw(s, ")\n");
 }
 
+/* From 0, with room for the name of the last point. */
+static void add_point_ticks(struct aglm_text *s, struct range r)
+{
+    aglm_text_fmt(s, "set xrange [0:%.9g]\n", r.x1 > 0 ? r.x1 * 1.14 : 1);
+}
+
 static void add_categories(struct aglm_text *s, const struct aglm_plot *plot)
 {
     aglm_text_raw(s, "set xtics (");
@@ -132,15 +140,15 @@ static size_t lines_in_order(const struct aglm_plot *plot, size_t order[AGLM_PLO
 }
 
 /* Threshold and reference lines, each with its mark in the right margin, moved up where two would
- * touch. */
-static void add_lines(struct aglm_text *s, const struct aglm_plot *plot, double top)
+ * touch. span: from the foot of the scale to its top. */
+static void add_lines(struct aglm_text *s, const struct aglm_plot *plot, double span)
 {
     static const char *const colours[] = {AGLM_SVG_REFERENCE, AGLM_SVG_GOOD, AGLM_SVG_ALERT};
     size_t order[AGLM_PLOT_LINES_MAX], n = lines_in_order(plot, order);
     double y = -INFINITY;
     for (size_t k = 0; k < n; k++) {
         const struct aglm_line *line = &plot->lines[order[k]];
-        y = fmax(line->value, y + top * 0.07);
+        y = fmax(line->value, y + span * 0.07);
         aglm_text_fmt(s,
                       "set arrow from graph 0,first %.9g to graph 1,first %.9g nohead back lw 1.5 ",
                       line->value, line->value);
@@ -209,14 +217,55 @@ static void add_curves(struct aglm_text *s, const struct aglm_plot *plot)
     aglm_text_raw(s, "\n");
 }
 
+/* Points in one colour, each with its name above it, or below where the one before is near. */
+static void add_points(struct aglm_text *s, const struct aglm_plot *plot, struct range r)
+{
+    const size_t n = drawn_series(plot), base = plot->n_categories + plot->n_lines + 1;
+    double last = -INFINITY;
+    bool below = false;
+    for (size_t i = 0; i < n; i++) {
+        const struct aglm_point *p = &plot->series[i].points[0];
+        below = p->x - last < 0.16 * r.x1 && !below;
+        last = p->x;
+        aglm_text_fmt(s, "set label \"@%zu@\" at first %.9g,first %.9g center offset 0,%s front ",
+                      base + i, p->x,
+                      below ? (isnan(p->low) ? p->y : p->low) : (isnan(p->high) ? p->y : p->high),
+                      below ? "-0.7" : "0.6");
+        aglm_text_raw(s, "textcolor rgb \"" AGLM_SVG_TEXT "\"\n");
+    }
+    aglm_text_raw(s, "plot ");
+    for (size_t i = 0; i < n; i++) {
+        aglm_text_fmt(s, "%c$d%zu using 1:2:3:4 with yerrorbars lc rgb ", i ? ',' : ' ', i);
+        aglm_text_raw(s, "\"#020001\" lw 1.4 pt 7 ps 0.9");
+    }
+    aglm_text_raw(s, "\n");
+}
+
+/* The scale of y: from 0, but for points from a little under the lowest of points and lines. */
+static void scale_of(const struct aglm_plot *plot, struct range r, double *foot, double *top)
+{
+    *foot = plot->kind == AGLM_PLOT_POINTS ? r.y0 : 0;
+    *top = r.y1;
+    for (size_t i = 0; i < plot->n_lines && i < AGLM_PLOT_LINES_MAX; i++) {
+        if (!aglm_plot_shows(plot, plot->lines[i].value))
+            continue;
+        *top = fmax(*top, plot->lines[i].value);
+        *foot = fmin(*foot, plot->lines[i].value);
+    }
+    if (plot->kind == AGLM_PLOT_POINTS) {
+        const double room = fmax(*top - *foot, 1) * 0.15;
+        *foot = fmax(*foot - room, 0);
+        *top += room;
+    } else {
+        *top = *top > 0 ? *top * ROOM_ABOVE : 1;
+    }
+}
+
 static void write_script(struct aglm_text *s, const struct aglm_plot *plot)
 {
     struct range r = range_of(plot);
-    double top = r.y1;
-    for (size_t i = 0; i < plot->n_lines && i < AGLM_PLOT_LINES_MAX; i++)
-        if (aglm_plot_shows(plot, plot->lines[i].value))
-            top = fmax(top, plot->lines[i].value);
-    top = top > 0 ? top * ROOM_ABOVE : 1;
+    double foot, top;
+    scale_of(plot, r, &foot, &top);
     aglm_text_fmt(s, "set terminal svg noenhanced size %d,%d font ", WIDTH, HEIGHT);
     aglm_text_raw(s, "\"Arial,13\"\nunset key\n"
                      "set border 1 lw 1 lc rgb \"" AGLM_SVG_AXIS "\"\n"
@@ -229,17 +278,22 @@ static void write_script(struct aglm_text *s, const struct aglm_plot *plot)
         aglm_text_raw(s, "\" offset 0,0.4 textcolor rgb \"" AGLM_SVG_TEXT "\"\n");
     }
     bool two_lines = plot->x_label || plot->kind == AGLM_PLOT_TIME;
-    aglm_text_fmt(s, "set bmargin %.1f\nset yrange [0:%.9g]\n", two_lines ? 3.4 : 1.8, top);
+    aglm_text_fmt(s, "set bmargin %.1f\nset yrange [%.9g:%.9g]\n", two_lines ? 3.4 : 1.8, foot,
+                  top);
     if (plot->kind == AGLM_PLOT_TIME)
         add_time_ticks(s, r);
     else if (plot->kind == AGLM_PLOT_BARS)
         add_categories(s, plot);
+    else if (plot->kind == AGLM_PLOT_POINTS)
+        add_point_ticks(s, r);
     else
         add_number_ticks(s, plot, r);
-    add_lines(s, plot, top);
+    add_lines(s, plot, top - foot);
     add_data(s, plot);
     if (plot->kind == AGLM_PLOT_BARS)
         add_bars(s, plot);
+    else if (plot->kind == AGLM_PLOT_POINTS)
+        add_points(s, plot, r);
     else
         add_curves(s, plot);
 }
@@ -253,13 +307,16 @@ int aglm_plot_svg(struct aglm_text *out, const struct aglm_plot *plot, const cha
     size_t n = 0;
     if (range_of(plot).n == 0)
         return aglm_err_set(err, -ENODATA, "plot %s: nothing to draw", plot->id);
-    if (plot->n_categories + plot->n_lines + 1 > LABELS_MAX)
+    const size_t n_names = plot->kind == AGLM_PLOT_POINTS ? drawn_series(plot) : 0;
+    if (plot->n_categories + plot->n_lines + 1 + n_names > LABELS_MAX)
         return aglm_err_set(err, -E2BIG, "plot %s: too many labels", plot->id);
     for (size_t i = 0; i < plot->n_categories; i++)
         labels[n++] = plot->categories[i];
     for (size_t i = 0; i < plot->n_lines; i++)
         labels[n++] = plot->lines[i].mark;
     labels[n++] = plot->x_label ? plot->x_label : "";
+    for (size_t i = 0; i < n_names; i++)
+        labels[n++] = plot->series[i].name;
     write_script(&script, plot);
     int r = script.failed ? aglm_err_set(err, -ENOMEM, "plot %s: out of memory", plot->id)
                           : aglm_gnuplot_run(gnuplot, &script, &raw, err);

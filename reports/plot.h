@@ -1,4 +1,5 @@
-/* One plot as inline SVG, drawn by gnuplot: lines with intervals, bars, or values over time.
+/* One plot as inline SVG, drawn by gnuplot: lines with intervals, bars, values over time, or points
+ * with their names.
  *
  * Only numbers and constant words reach gnuplot. Texts from data (names, labels) stay here as
  * placeholders and are put in, escaped, after drawing. The legend is the page's business: series i
@@ -14,12 +15,15 @@
 #include <stddef.h>
 
 #define AGLM_PLOT_SERIES_MAX 5
+#define AGLM_PLOT_POINTS_MAX 24
 #define AGLM_PLOT_LINES_MAX 6
 
 enum aglm_plot_kind {
     AGLM_PLOT_LINES, /* y over a number x */
     AGLM_PLOT_BARS,  /* one bar per category; x is 0, 1, … */
-    AGLM_PLOT_TIME   /* y over x in seconds since 1970 UTC */
+    AGLM_PLOT_TIME,  /* y over x in seconds since 1970 UTC */
+    AGLM_PLOT_POINTS /* one named point for each series, up to 24; y, in percent, need not begin at
+                        0: the scale ends where the points and lines do */
 };
 
 struct aglm_point {
@@ -47,7 +51,8 @@ struct aglm_plot {
     const char *id; /* unique on the page: letters, digits and '-' */
     const char *description;
     const char *x_label;
-    const struct aglm_series *series; /* [n_series], at most AGLM_PLOT_SERIES_MAX are drawn */
+    const struct aglm_series *series; /* [n_series], at most AGLM_PLOT_SERIES_MAX are drawn,
+                                       POINTS: AGLM_PLOT_POINTS_MAX */
     size_t n_series;
     bool marks;                    /* a symbol at each point; off for dense lines */
     const struct aglm_line *lines; /* [n_lines]; those far over the data are left out */

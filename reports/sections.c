@@ -296,10 +296,11 @@ void aglm_sections_references(struct aglm_text *out, const struct aglm_threshold
         const struct aglm_threshold *t = aglm_thresholds_at(thresholds, i);
         if (t->kind != AGLM_THRESHOLD_REFERENCE)
             continue;
-        const char *metric = !strcmp(t->metric, "decode_ts")    ? "decode"
-                             : !strcmp(t->metric, "prefill_ts") ? "prefill"
-                             : !strcmp(t->metric, "ttft_ms")    ? "time to first token"
-                                                                : "latency or accuracy";
+        const char *metric = !strcmp(t->metric, "decode_ts")               ? "decode"
+                             : !strcmp(t->metric, "prefill_ts")            ? "prefill"
+                             : !strcmp(t->metric, "ttft_ms")               ? "time to first token"
+                             : !strcmp(t->metric, "accuracy_kept_percent") ? "accuracy kept"
+                                                                           : "latency";
         aglm_text_fmt(
             out, "<tr><th scope=\"row\">%s</th><td>%s</td><td class=\"n\">%g %s</td><td>%s</td>",
             t->label, t->model, t->good, t->unit, metric);

@@ -5,6 +5,7 @@
 #include "bench/scenarios.h"
 #include "probes/thresholds.h"
 #include "reports/dataset.h"
+#include "reports/figures.h"
 #include "reports/limits.h"
 #include "reports/text.h"
 
@@ -16,6 +17,9 @@ void aglm_sections_conditions(struct aglm_text *out, const struct aglm_dataset *
  * where nothing of it was measured. */
 void aglm_sections_fusion(struct aglm_text *out, const struct aglm_dataset *set);
 void aglm_sections_operators(struct aglm_text *out, const struct aglm_dataset *set);
+/* The ladder of quantizations, speed against accuracy kept; see accuracy.c. Nothing where nothing
+ * was asked; also for a set without rows. */
+void aglm_sections_accuracy(struct aglm_text *out, struct aglm_figures *f);
 void aglm_sections_reproduce(struct aglm_text *out, const struct aglm_dataset *set);
 
 /* These also take one without rows: a device that was only looked at. What it is fit for

@@ -432,6 +432,35 @@ static int put_operator(struct aglm_store *store, int64_t test, size_t seq,
     return finish_put(&b, NULL);
 }
 
+static int put_part(struct aglm_store *store, int64_t test, size_t seq,
+                    const struct aglm_accuracy_part *part)
+{
+    struct aglm_row_binder b = {.next = 1};
+    b.rc = prepare(store, &b.stmt,
+                   "INSERT INTO accuracy_part (test_id, seq, " AGLM_ROW_PART_COLUMNS
+                   ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    aglm_row_put_int(&b, (uint64_t)test);
+    aglm_row_put_int(&b, seq);
+    aglm_row_put_part(&b, part);
+    return finish_put(&b, NULL);
+}
+
+static int put_accuracy(struct aglm_store *store, int64_t test, const struct aglm_accuracy *a)
+{
+    struct aglm_row_binder b = {.next = 1};
+    if (a->n_parts == 0)
+        return SQLITE_OK;
+    b.rc = prepare(store, &b.stmt,
+                   "INSERT INTO accuracy (test_id, " AGLM_ROW_ACCURACY_COLUMNS
+                   ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    aglm_row_put_int(&b, (uint64_t)test);
+    aglm_row_put_accuracy(&b, a);
+    int rc = finish_put(&b, NULL);
+    for (size_t i = 0; i < a->n_parts && rc == SQLITE_OK; i++)
+        rc = put_part(store, test, i, &a->parts[i]);
+    return rc;
+}
+
 int aglm_store_put(struct aglm_store *store, const struct aglm_record *record, struct aglm_err *err)
 {
     int64_t device = 0, run = 0, test = 0;
@@ -450,6 +479,8 @@ int aglm_store_put(struct aglm_store *store, const struct aglm_record *record, s
         rc = put_sample(store, test, i, &record->samples[i]);
     for (size_t i = 0; i < record->n_operators && rc == SQLITE_OK; i++)
         rc = put_operator(store, test, i, &record->operators[i]);
+    if (rc == SQLITE_OK)
+        rc = put_accuracy(store, test, &record->accuracy);
     if (rc == SQLITE_OK)
         rc = run_sql(store, "COMMIT");
     if (rc == SQLITE_OK)
@@ -494,8 +525,32 @@ static int read_rows(sqlite3_stmt *stmt, int64_t test, struct aglm_record *rec,
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int prepare_reading(struct aglm_store *store, const struct aglm_store_filter *f,
-                           sqlite3_stmt **tests, sqlite3_stmt **samples, sqlite3_stmt **operators)
+/* What a test has besides its row: a query by its id, and where each of its rows goes. */
+static const struct child {
+    const char *query;
+    int (*take)(sqlite3_stmt *stmt, struct aglm_record *rec);
+} children[] = {
+    {"SELECT s.prefill_ns, s.first_token_ns, s.total_ns, s.peak_rss_bytes, "
+     "s.token_ns, " AGLM_ROW_CONDITION_COLUMNS("b") ", " AGLM_ROW_CONDITION_COLUMNS(
+         "a") " "
+              "FROM sample s "
+              "LEFT JOIN conditions b ON b.sample_id = s.id AND b.moment = 0 "
+              "LEFT JOIN conditions a ON a.sample_id = s.id AND a.moment = 1 "
+              "WHERE s.test_id = ?1 ORDER BY s.seq",
+     aglm_row_take_sample},
+    {"SELECT phase, name, calls, ns, wait_ns, weight_bytes, kv_bytes, act_bytes, int8_ops, "
+     "float_ops FROM operator WHERE test_id = ?1 ORDER BY seq",
+     aglm_row_take_operator},
+    {"SELECT " AGLM_ROW_ACCURACY_COLUMNS " FROM accuracy WHERE test_id = ?1",
+     aglm_row_take_accuracy},
+    {"SELECT " AGLM_ROW_PART_COLUMNS " FROM accuracy_part WHERE test_id = ?1 ORDER BY seq",
+     aglm_row_take_part},
+};
+
+enum { CHILDREN = sizeof(children) / sizeof(children[0]) };
+
+static int prepare_tests(struct aglm_store *store, const struct aglm_store_filter *f,
+                         sqlite3_stmt **tests)
 {
     int rc = prepare(store, tests,
                      "SELECT t.id, t.uuid, r.uuid, d.fingerprint, r.profile, " AGLM_ROW_TEST_COLUMNS
@@ -508,46 +563,32 @@ static int prepare_reading(struct aglm_store *store, const struct aglm_store_fil
     aglm_row_put_text(&b, f ? f->run_uuid : NULL);
     aglm_row_put_text(&b, f ? f->fingerprint : NULL);
     aglm_row_put_int(&b, f ? (uint64_t)f->since_ms : 0);
-    if (b.rc != SQLITE_OK)
-        return b.rc;
-    rc = prepare(store, operators,
-                 "SELECT phase, name, calls, ns, wait_ns, weight_bytes, kv_bytes, act_bytes, "
-                 "int8_ops, float_ops FROM operator WHERE test_id = ?1 ORDER BY seq");
-    if (rc != SQLITE_OK)
-        return rc;
-    return prepare(store, samples,
-                   "SELECT s.prefill_ns, s.first_token_ns, s.total_ns, s.peak_rss_bytes, "
-                   "s.token_ns, " AGLM_ROW_CONDITION_COLUMNS("b") ", " AGLM_ROW_CONDITION_COLUMNS(
-                       "a") " "
-                            "FROM sample s "
-                            "LEFT JOIN conditions b ON b.sample_id = s.id AND b.moment = 0 "
-                            "LEFT JOIN conditions a ON a.sample_id = s.id AND a.moment = 1 "
-                            "WHERE s.test_id = ?1 ORDER BY s.seq");
+    return b.rc;
 }
 
 int aglm_store_each(struct aglm_store *store, const struct aglm_store_filter *filter,
                     int (*each)(void *ctx, const struct aglm_record *record), void *ctx,
                     struct aglm_err *err)
 {
-    sqlite3_stmt *tests = NULL, *samples = NULL, *operators = NULL;
+    sqlite3_stmt *tests = NULL, *of[CHILDREN] = {NULL};
     int r = 0;
-    int rc = prepare_reading(store, filter, &tests, &samples, &operators);
+    int rc = prepare_tests(store, filter, &tests);
+    for (size_t i = 0; i < CHILDREN && rc == SQLITE_OK; i++)
+        rc = prepare(store, &of[i], children[i].query);
     while (rc == SQLITE_OK && r == 0 && (rc = sqlite3_step(tests)) == SQLITE_ROW) {
         struct aglm_record rec;
         aglm_record_init(&rec);
         rc = aglm_row_take_test(tests, &rec);
-        if (rc == SQLITE_OK)
-            rc = read_rows(samples, sqlite3_column_int64(tests, 0), &rec, aglm_row_take_sample);
-        if (rc == SQLITE_OK)
-            rc = read_rows(operators, sqlite3_column_int64(tests, 0), &rec, aglm_row_take_operator);
+        for (size_t i = 0; i < CHILDREN && rc == SQLITE_OK; i++)
+            rc = read_rows(of[i], sqlite3_column_int64(tests, 0), &rec, children[i].take);
         if (rc == SQLITE_OK)
             r = each(ctx, &rec);
         aglm_record_finish(&rec);
     }
     if (rc != SQLITE_OK && rc != SQLITE_DONE)
         r = db_error(store, rc, "read the stored tests", err);
-    sqlite3_finalize(operators);
-    sqlite3_finalize(samples);
+    for (size_t i = 0; i < CHILDREN; i++)
+        sqlite3_finalize(of[i]);
     sqlite3_finalize(tests);
     return r;
 }

@@ -131,6 +131,29 @@ void aglm_row_put_operator(struct aglm_row_binder *b, const struct aglm_operator
         put_real(b, real[i]);
 }
 
+void aglm_row_put_accuracy(struct aglm_row_binder *b, const struct aglm_accuracy *a)
+{
+    const char *const texts[] = {a->model, a->model_digest, a->items_digest, a->reference};
+    const uint64_t whole[] = {a->n_file, a->n_items, a->n_threads};
+    const double real[] = {a->prune, a->prefill_ts, a->decode_ts, a->wall_ns,
+                           a->others_cpu_percent};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+        aglm_row_put_text(b, texts[i]);
+    for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++)
+        aglm_row_put_int(b, whole[i]);
+    for (size_t i = 0; i < sizeof(real) / sizeof(*real); i++)
+        put_real(b, real[i]);
+}
+
+void aglm_row_put_part(struct aglm_row_binder *b, const struct aglm_accuracy_part *p)
+{
+    const uint64_t whole[] = {p->n, p->right, p->n_paired, p->reference_right, p->lost, p->gained};
+    aglm_row_put_text(b, p->part);
+    aglm_row_put_text(b, p->lang);
+    for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++)
+        aglm_row_put_int(b, whole[i]);
+}
+
 struct taker {
     sqlite3_stmt *stmt;
     int next;
@@ -291,5 +314,42 @@ int aglm_row_take_operator(sqlite3_stmt *stmt, struct aglm_record *rec)
                             &o->float_ops};
     for (size_t i = 0; i < sizeof(real) / sizeof(*real); i++)
         *real[i] = take_real(&t);
+    return SQLITE_OK;
+}
+
+int aglm_row_take_accuracy(sqlite3_stmt *stmt, struct aglm_record *rec)
+{
+    struct taker t = {.stmt = stmt};
+    struct aglm_accuracy *a = &rec->accuracy;
+    TAKE(&t, a->model);
+    TAKE(&t, a->model_digest);
+    TAKE(&t, a->items_digest);
+    TAKE(&t, a->reference);
+    uint64_t *const whole[] = {&a->n_file, &a->n_items, &a->n_threads};
+    for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++)
+        *whole[i] = take_int(&t);
+    double *const real[] = {&a->prune, &a->prefill_ts, &a->decode_ts, &a->wall_ns,
+                            &a->others_cpu_percent};
+    for (size_t i = 0; i < sizeof(real) / sizeof(*real); i++)
+        *real[i] = take_real(&t);
+    return SQLITE_OK;
+}
+
+int aglm_row_take_part(sqlite3_stmt *stmt, struct aglm_record *rec)
+{
+    struct taker t = {.stmt = stmt};
+    struct aglm_accuracy *a = &rec->accuracy;
+    struct aglm_accuracy_part *grown = realloc(a->parts, (a->n_parts + 1) * sizeof(*grown));
+    if (!grown)
+        return SQLITE_NOMEM;
+    a->parts = grown;
+    struct aglm_accuracy_part *p = &grown[a->n_parts++];
+    *p = (struct aglm_accuracy_part){0};
+    TAKE(&t, p->part);
+    TAKE(&t, p->lang);
+    uint64_t *const whole[] = {&p->n,    &p->right, &p->n_paired, &p->reference_right,
+                               &p->lost, &p->gained};
+    for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++)
+        *whole[i] = take_int(&t);
     return SQLITE_OK;
 }

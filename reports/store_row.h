@@ -45,6 +45,14 @@ void aglm_row_put_sample(struct aglm_row_binder *b, const struct aglm_sample *s)
 /* phase, name, calls, ns, wait_ns, weight_bytes, kv_bytes, act_bytes, int8_ops, float_ops */
 void aglm_row_put_operator(struct aglm_row_binder *b, const struct aglm_operator *o);
 
+/* In the order of AGLM_ROW_ACCURACY_COLUMNS, and of AGLM_ROW_PART_COLUMNS. */
+#define AGLM_ROW_ACCURACY_COLUMNS                                                       \
+    "model, model_digest, items_digest, reference, n_file, n_items, n_threads, prune, " \
+    "prefill_ts, decode_ts, wall_ns, others_cpu_percent"
+#define AGLM_ROW_PART_COLUMNS "part, lang, n, right_n, n_paired, reference_right, lost, gained"
+void aglm_row_put_accuracy(struct aglm_row_binder *b, const struct aglm_accuracy *a);
+void aglm_row_put_part(struct aglm_row_binder *b, const struct aglm_accuracy_part *part);
+
 /* Fills an initialised record from a row of: test id, test UUID, run UUID, fingerprint, profile,
  * AGLM_ROW_TEST_COLUMNS. Returns an SQLite code. Texts too long for their field are cut. */
 int aglm_row_take_test(sqlite3_stmt *stmt, struct aglm_record *rec);
@@ -53,5 +61,8 @@ int aglm_row_take_test(sqlite3_stmt *stmt, struct aglm_record *rec);
 int aglm_row_take_sample(sqlite3_stmt *stmt, struct aglm_record *rec);
 /* Appends an operator from a row of the columns of aglm_row_put_operator(). */
 int aglm_row_take_operator(sqlite3_stmt *stmt, struct aglm_record *rec);
+/* Fills the record's accuracy from a row of AGLM_ROW_ACCURACY_COLUMNS; appends a part. */
+int aglm_row_take_accuracy(sqlite3_stmt *stmt, struct aglm_record *rec);
+int aglm_row_take_part(sqlite3_stmt *stmt, struct aglm_record *rec);
 
 #endif
