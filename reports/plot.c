@@ -17,6 +17,7 @@
 #define ROOM_ABOVE 1.18 /* of the tallest value */
 #define LINES_UP_TO 1.7 /* lines this far over the data are still worth the space */
 #define MAX_X_TICKS 9
+#define POINTS_UP_TO 1.14 /* of the greatest x of points: room for a name */
 
 /* gnuplot's dash patterns by enum aglm_line_kind; the legend's are the same in pixels. */
 static const char *const line_dashes[] = {"(2,4)", "(9,4)", "(9,3,2,3)"};
@@ -111,7 +112,7 @@ static void add_time_ticks(struct aglm_text *s, struct range r)
 /* From 0, with room for the name of the last point. */
 static void add_point_ticks(struct aglm_text *s, struct range r)
 {
-    aglm_text_fmt(s, "set xrange [0:%.9g]\n", r.x1 > 0 ? r.x1 * 1.14 : 1);
+    aglm_text_fmt(s, "set xrange [0:%.9g]\n", r.x1 > 0 ? r.x1 * POINTS_UP_TO : 1);
 }
 
 static void add_categories(struct aglm_text *s, const struct aglm_plot *plot)
@@ -217,20 +218,63 @@ static void add_curves(struct aglm_text *s, const struct aglm_plot *plot)
     aglm_text_raw(s, "\n");
 }
 
-/* Points in one colour, each with its name above it, or below where the one before is near. */
-static void add_points(struct aglm_text *s, const struct aglm_plot *plot, struct range r)
+/* A rectangle in pixels of the plot's area, from its lower left corner. */
+struct box {
+    double x0, x1, y0, y1;
+};
+
+static bool touches(const struct box *a, const struct box *list, size_t n)
 {
+    for (size_t i = 0; i < n; i++)
+        if (a->x0 < list[i].x1 && list[i].x0 < a->x1 && a->y0 < list[i].y1 && list[i].y0 < a->y1)
+            return true;
+    return false;
+}
+
+/* Where point i's name goes: the nearest place above or below its interval where it touches no
+ * point and no name that is placed already. boxes: [n], of both. */
+static struct box place_name(const struct box *point, size_t length, const struct box *boxes,
+                             size_t n)
+{
+    enum { TIERS = 5, HEIGHT_PX = 14, LETTER_PX = 8, GAP_PX = 3 };
+    const double middle = (point->x0 + point->x1) / 2, half = (double)length * LETTER_PX / 2;
+    struct box first = {0};
+    for (int tier = 0; tier < TIERS; tier++) {
+        const double away = GAP_PX + tier * (double)HEIGHT_PX;
+        const double feet[] = {point->y1 + away, point->y0 - away - HEIGHT_PX};
+        for (size_t side = 0; side < 2; side++) {
+            const struct box b = {middle - half, middle + half, feet[side], feet[side] + HEIGHT_PX};
+            if (tier == 0 && side == 0)
+                first = b;
+            if (b.y0 > 0 && !touches(&b, boxes, n))
+                return b;
+        }
+    }
+    return first;
+}
+
+/* Points in one colour, each with its name. */
+static void add_points(struct aglm_text *s, const struct aglm_plot *plot, struct range r,
+                       double foot, double top)
+{
+    enum { AREA_PX = 370, TALL_PX = 210, MARK_PX = 6 };
     const size_t n = drawn_series(plot), base = plot->n_categories + plot->n_lines + 1;
-    double last = -INFINITY;
-    bool below = false;
+    const double per_x = r.x1 > 0 ? AREA_PX / (r.x1 * POINTS_UP_TO) : 1;
+    const double per_y = TALL_PX / (top - foot);
+    struct box boxes[2 * AGLM_PLOT_POINTS_MAX];
     for (size_t i = 0; i < n; i++) {
         const struct aglm_point *p = &plot->series[i].points[0];
-        below = p->x - last < 0.16 * r.x1 && !below;
-        last = p->x;
-        aglm_text_fmt(s, "set label \"@%zu@\" at first %.9g,first %.9g center offset 0,%s front ",
-                      base + i, p->x,
-                      below ? (isnan(p->low) ? p->y : p->low) : (isnan(p->high) ? p->y : p->high),
-                      below ? "-0.7" : "0.6");
+        const double low = fmin(p->y, isnan(p->low) ? p->y : p->low);
+        const double high = fmax(p->y, isnan(p->high) ? p->y : p->high);
+        boxes[i] = (struct box){p->x * per_x - MARK_PX, p->x * per_x + MARK_PX,
+                                (low - foot) * per_y - MARK_PX / 2.0,
+                                (high - foot) * per_y + MARK_PX / 2.0};
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct box b = place_name(&boxes[i], strlen(plot->series[i].name), boxes, n + i);
+        boxes[n + i] = b;
+        aglm_text_fmt(s, "set label \"@%zu@\" at first %.9g,first %.9g center front ", base + i,
+                      plot->series[i].points[0].x, foot + (b.y0 + b.y1) / 2 / per_y);
         aglm_text_raw(s, "textcolor rgb \"" AGLM_SVG_TEXT "\"\n");
     }
     aglm_text_raw(s, "plot ");
@@ -255,7 +299,7 @@ static void scale_of(const struct aglm_plot *plot, struct range r, double *foot,
     if (plot->kind == AGLM_PLOT_POINTS) {
         const double room = fmax(*top - *foot, 1) * 0.15;
         *foot = fmax(*foot - room, 0);
-        *top += room;
+        *top += 2 * room; /* names stand above */
     } else {
         *top = *top > 0 ? *top * ROOM_ABOVE : 1;
     }
@@ -293,7 +337,7 @@ static void write_script(struct aglm_text *s, const struct aglm_plot *plot)
     if (plot->kind == AGLM_PLOT_BARS)
         add_bars(s, plot);
     else if (plot->kind == AGLM_PLOT_POINTS)
-        add_points(s, plot, r);
+        add_points(s, plot, r, foot, top);
     else
         add_curves(s, plot);
 }
