@@ -1,6 +1,7 @@
 /* Tables of the page: results, thresholds; see sections.h. */
 #include "reports/sections.h"
 
+#include "bench/tally.h"
 #include "reports/summary.h"
 
 #include <math.h>
@@ -18,13 +19,15 @@ static void number_cell(struct aglm_text *out, double value)
 
 /* Columns that would say the same in every row are left out. */
 struct columns {
-    bool isa, backend, batch, mask, cache, fuse, load;
+    bool isa, backend, batch, mask, cache, fuse, load, kept;
 };
 
 static struct columns varying(const struct aglm_dataset *set)
 {
     struct columns c = {0};
     const struct aglm_record *a = &set->rows[set->newest[0]].rec;
+    for (size_t k = 0; k < set->n_configs; k++)
+        c.kept |= set->rows[set->newest[k]].rec.accuracy.n_parts > 0;
     for (size_t k = 1; k < set->n_configs; k++) {
         const struct aglm_record *b = &set->rows[set->newest[k]].rec;
         c.isa |= strcmp(a->isa, b->isa) != 0;
@@ -57,17 +60,19 @@ static size_t put_head(struct aglm_text *out, const struct columns *c)
         aglm_text_raw(out, "<th scope=\"col\">Fused</th>");
     if (c->load)
         aglm_text_raw(out, "<th scope=\"col\">Weights</th>");
+    aglm_text_raw(out, "<th scope=\"col\" class=\"n\">Tokens/s, median</th>"
+                       "<th scope=\"col\" class=\"n\">[low, high]</th>"
+                       "<th scope=\"col\" class=\"n\">Of roof</th>");
+    if (c->kept)
+        aglm_text_raw(out, "<th scope=\"col\" class=\"n\">Answers kept</th>");
     aglm_text_raw(
-        out, "<th scope=\"col\" class=\"n\">Tokens/s, median</th>"
-             "<th scope=\"col\" class=\"n\">[low, high]</th>"
-             "<th scope=\"col\" class=\"n\">Of roof</th>"
-             "<th scope=\"col\">Verdict</th><th scope=\"col\" class=\"n\">Mean &#177; sd</th>"
+        out, "<th scope=\"col\">Verdict</th><th scope=\"col\" class=\"n\">Mean &#177; sd</th>"
              "<th scope=\"col\" class=\"n\">Samples</th><th scope=\"col\" class=\"n\">TTFT, ms</th>"
              "<th scope=\"col\" class=\"n\">TPOT, ms</th><th scope=\"col\" class=\"n\">p99, ms</th>"
              "<th scope=\"col\" class=\"n\">Read, GB/s</th>"
              "<th scope=\"col\" class=\"n\">Peak memory</th>"
              "<th scope=\"col\">Measured (UTC)</th></tr></thead>");
-    return 14U + c->backend + c->isa + c->batch + c->mask + c->cache + c->fuse + c->load;
+    return 14U + c->backend + c->isa + c->batch + c->mask + c->cache + c->fuse + c->load + c->kept;
 }
 
 static void put_speed_cells(struct aglm_text *out, const struct aglm_row *row)
@@ -116,6 +121,19 @@ static void put_roof_cell(struct aglm_text *out, const struct aglm_row *row)
         aglm_text_raw(out, "<br>");
     if (r->n_gen)
         put_share(out, row->res.decode_roof_percent, &r->roof_read, "GB/s");
+    aglm_text_raw(out, "</td>");
+}
+
+/* Right answers in the same quantization, of those in F32. */
+static void put_kept_cell(struct aglm_text *out, const struct aglm_record *r)
+{
+    const struct aglm_accuracy_part sum = aglm_accuracy_sum(&r->accuracy, NULL, NULL);
+    const double kept = aglm_accuracy_kept(&sum);
+    aglm_text_raw(out, "<td class=\"n\">");
+    if (isnan(kept))
+        aglm_text_number(out, NAN);
+    else
+        aglm_text_fmt(out, "%.1f%%", kept);
     aglm_text_raw(out, "</td>");
 }
 
@@ -168,6 +186,8 @@ static void put_row(struct aglm_text *out, const struct columns *c, const struct
         aglm_text_fmt(out, "<td>%s</td>", r->load);
     put_speed_cells(out, row);
     put_roof_cell(out, row);
+    if (c->kept)
+        put_kept_cell(out, r);
     put_verdict_cell(out, row);
     put_mean_cells(out, row);
     number_cell(out, row->res.ttft_ms);

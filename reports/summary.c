@@ -1,6 +1,8 @@
 /* The top of the page; see summary.h. */
 #include "reports/summary.h"
 
+#include "bench/tally.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -84,6 +86,25 @@ static enum aglm_status judge(enum aglm_status ttft, enum aglm_status tpot)
 static const char *const words[] = {"Cannot be judged yet", "Smooth",
                                     "Usable, with waits that people notice", "Not smooth"};
 
+/* Whether the quantization still answers; not part of the verdict on waiting. */
+static void put_answers(struct aglm_text *out, const struct aglm_thresholds *thresholds,
+                        const struct aglm_row *row)
+{
+    const struct aglm_accuracy_part sum =
+        row ? aglm_accuracy_sum(&row->rec.accuracy, NULL, NULL) : (struct aglm_accuracy_part){0};
+    const double kept = aglm_accuracy_kept(&sum);
+    if (isnan(kept))
+        return;
+    aglm_text_raw(out, "<li>");
+    aglm_summary_pill(
+        out, aglm_threshold_judge(aglm_thresholds_find(thresholds, "accuracy_kept"), kept), NULL);
+    aglm_text_fmt(
+        out,
+        "<span>In %s a small model keeps <strong>%.1f%%</strong> of the right answers that "
+        "it gives in F32: <a href=\"#accuracy\">accuracy</a>.</span></li>",
+        row->rec.quantization, kept);
+}
+
 /* Smooth or not, and why. */
 static void put_verdict(struct aglm_text *out, const struct aglm_thresholds *thresholds,
                         const struct aglm_row *prefill, const struct aglm_row *decode)
@@ -116,6 +137,7 @@ static void put_verdict(struct aglm_text *out, const struct aglm_thresholds *thr
         put_limits(out, tpot);
         aglm_text_raw(out, ".</span></li>");
     }
+    put_answers(out, thresholds, decode);
     aglm_text_raw(out, "</ul></div>");
 }
 
