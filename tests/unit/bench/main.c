@@ -20,6 +20,7 @@ int main(void)
     srunner_add_suite(runner, aglm_suite_prompts());
     srunner_add_suite(runner, aglm_suite_generate());
     srunner_add_suite(runner, aglm_suite_advice());
+    srunner_add_suite(runner, aglm_suite_accuracy());
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

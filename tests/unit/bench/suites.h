@@ -4,6 +4,7 @@
 
 #include <check.h>
 
+Suite *aglm_suite_accuracy(void);
 Suite *aglm_suite_cpumask(void);
 Suite *aglm_suite_generate(void);
 Suite *aglm_suite_advice(void);

@@ -64,6 +64,38 @@ static void fill_texts(struct aglm_record *r, unsigned n)
     SET(r->order, "shuffled");
 }
 
+void fill_answers(struct aglm_record *r, unsigned n, unsigned items, unsigned reference,
+                  unsigned right)
+{
+    struct aglm_accuracy *a = &r->accuracy;
+    SET(a->model, "glm-mini");
+    SET(a->model_digest, "%032u", 7U);
+    SET(a->items_digest, "%032u", 8U);
+    SET(a->reference, "F32");
+    a->n_file = items + 300;
+    a->n_items = 2 * items;
+    a->n_threads = 1 + n;
+    a->prune = n % 2 ? 0.25 : 0;
+    a->prefill_ts = 20000.5 + n;
+    a->decode_ts = 5000 + n;
+    a->wall_ns = 1e9 + n;
+    a->others_cpu_percent = n % 2 ? NAN : 1.5;
+    a->parts = calloc(2, sizeof(*a->parts));
+    ck_assert_ptr_nonnull(a->parts);
+    a->n_parts = 2;
+    for (unsigned i = 0; i < 2; i++) {
+        a->parts[i] =
+            (struct aglm_accuracy_part){.n = items,
+                                        .right = right,
+                                        .n_paired = items,
+                                        .reference_right = reference,
+                                        .lost = reference > right ? reference - right : 0,
+                                        .gained = right > reference ? right - reference : 0};
+        SET(a->parts[i].part, "%s", i ? "step" : "command");
+        SET(a->parts[i].lang, "%s", i ? "en" : "zh");
+    }
+}
+
 void fill_record(struct aglm_record *r, unsigned n)
 {
     aglm_record_init(r);
@@ -114,6 +146,7 @@ void fill_record(struct aglm_record *r, unsigned n)
         SET(r->operators[i].phase, "%s", i ? "decode" : "prefill");
         SET(r->operators[i].name, "down");
     }
+    fill_answers(r, n, 100 + n, 98, 90);
     for (unsigned i = 0; i < 2; i++) {
         struct aglm_sample s = {.prefill_ns = 4000000000 + n + i,
                                 .first_token_ns = 5000000000 + i, /* beyond 32 bits */

@@ -23,6 +23,9 @@ const char *scratch(const char *name);
 /* A plausible record, different in every field for different numbers; finish it with
  * aglm_record_finish(). */
 void fill_record(struct aglm_record *rec, unsigned number);
+/* Two parts of so many items each, the reference right in some of them, the model in others. */
+void fill_answers(struct aglm_record *r, unsigned n, unsigned items, unsigned reference,
+                  unsigned right);
 /* The same, as one point of a sweep: 7 repetitions at about `speed` tokens/s. */
 void fill_sweep(struct aglm_record *rec, unsigned number, const char *quantization,
                 unsigned threads, unsigned n_prompt, unsigned n_gen, double speed);

@@ -222,6 +222,67 @@ START_TEST(output_errors)
 END_TEST
 
 /* What fused operators are worth, from the newest run that has both; a profile. */
+/* A step of the ladder, or (speed > 0) a test of speed with the same answers. */
+static void put_step(struct aglm_store *store, unsigned n, const char *quantization, unsigned right,
+                     double speed)
+{
+    struct aglm_record rec;
+    fill_sweep(&rec, n, quantization, 2, 0, 32, speed > 0 ? speed : 1);
+    if (speed <= 0) {
+        for (size_t i = 0; i < rec.n_samples; i++)
+            free(rec.samples[i].token_ns);
+        rec.n_samples = 0;
+        snprintf(rec.suite, sizeof(rec.suite), "accuracy");
+        snprintf(rec.test, sizeof(rec.test), "accuracy");
+        snprintf(rec.model_name, sizeof(rec.model_name), "glm-mini");
+        rec.n_gen = 0;
+    }
+    fill_answers(&rec, 2 * n, 500, 400, right);
+    rec.valid = right * 100 >= 400 * 91;
+    snprintf(rec.reasons, sizeof(rec.reasons), "%s", rec.valid ? "" : "accuracy: too little kept");
+    put(store, &rec);
+    aglm_record_finish(&rec);
+}
+
+START_TEST(ladder_of_quantizations)
+{
+    struct aglm_store *store = open_store(scratch("ladder.db"));
+    put_step(store, 0, "F32", 400, 0);
+    put_step(store, 1, "Q8_0", 399, 0);
+    put_step(store, 2, "Q4_0", 380, 0);
+    put_step(store, 3, "Q2_K", 200, 0);
+    char *page = report(store, scratch("asked.html"), NULL); /* answers and no speed */
+    check_page(scratch("asked.html"), "1");
+    ck_assert_ptr_nonnull(strstr(page, "<section id=\"accuracy\">"));
+    free(page);
+    put_step(store, 4, "Q8_0", 399, 20);
+    put_step(store, 5, "Q4_0", 380, 40);
+    put_step(store, 6, "Q2_K", 200, 60);
+    page = report(store, scratch("ladder.html"), NULL);
+    check_page(scratch("ladder.html"), "any");
+    static const char *const expected[] = {
+        "id=\"ladder-asked\"",
+        "id=\"ladder-measured\"",
+        "Accuracy kept by YOLOv8 INT8 on Jetson AGX Xavier: 91%",
+        "760 of 1000",   /* Q4_0, both parts */
+        "76.0%",         /* of all */
+        "<strong>95.0%", /* of F32's */
+        "40, 0",         /* lost, gained */
+        "accuracy: too little kept",
+        "Answers kept",
+        "<a href=\"#accuracy\">Accuracy</a>",
+        "In Q4_0 a small model keeps <strong>95.0%</strong>", /* the fastest valid one */
+    };
+    for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
+        ck_assert_msg(strstr(page, expected[i]) != NULL, "%s", expected[i]);
+    const char *results = strstr(page, "<section id=\"results\">");
+    const char *end = strstr(results, "</section>"), *mini = strstr(results, "glm-mini");
+    ck_assert(mini == NULL || mini > end); /* answers are no speeds */
+    free(page);
+    aglm_store_close(&store);
+}
+END_TEST
+
 START_TEST(fusion_and_operators)
 {
     static const char *const fuse[] = {"all", "all-rope", "all", "none", "all-norm"};
@@ -326,6 +387,7 @@ Suite *page_suite(void)
     tcase_add_test(tc, shares_of_the_roof);
     tcase_add_test(tc, fusion_and_operators);
     tcase_add_test(tc, sweep_of_single_samples);
+    tcase_add_test(tc, ladder_of_quantizations);
     tcase_add_test(tc, empty_store);
     tcase_add_test(tc, hostile_names);
     tcase_add_test(tc, odd_records);

@@ -199,26 +199,28 @@ START_TEST(migrates_from_each_version)
 }
 END_TEST
 
+/* A test as versions up to 7 stored it. */
+static const char old_test[] =
+    "INSERT INTO device (fingerprint, first_ms, last_ms) VALUES ('f', 1, 1);"
+    "INSERT INTO run (uuid, started_ms) VALUES ('r', 1);"
+    "INSERT INTO test (uuid, run_id, device_id, suite, name, label, started_ms, version, "
+    "commit_id, compiler, flags, cpu_info, gpu_info, model_path, model_name, model_type, arch, "
+    "quantization, model_digest, model_size, model_n_params, bytes_per_token, load_ns, "
+    "backend, isa, cpu_mask, affinity, requantize, n_threads, n_batch, n_ubatch, n_prompt, "
+    "n_gen, n_depth, repetitions, seed, cpu_strict, warmup, delay_s, order_kind, valid, "
+    "reasons) VALUES ('t', 1, 1, 'bench', 'pp8', '', 1, '', '', '', '', '', '', '', '', '', "
+    "'', '', '', 0, 0, 0, 0, '', '', '', '', '', 1, 1, 1, 8, 0, 0, 1, 1, 0, 0, 0, '', 1, '');"
+    "INSERT INTO sample (test_id, seq, prefill_ns, first_token_ns, total_ns, peak_rss_bytes, "
+    "token_ns) VALUES (1, 0, 9, 0, 9, 1, x'')";
+
 /* Version 2 knew no types of the KV cache: they were F16. */
 START_TEST(old_tests_had_caches_in_f16)
 {
-    static const char old[] =
-        "INSERT INTO device (fingerprint, first_ms, last_ms) VALUES ('f', 1, 1);"
-        "INSERT INTO run (uuid, started_ms) VALUES ('r', 1);"
-        "INSERT INTO test (uuid, run_id, device_id, suite, name, label, started_ms, version, "
-        "commit_id, compiler, flags, cpu_info, gpu_info, model_path, model_name, model_type, arch, "
-        "quantization, model_digest, model_size, model_n_params, bytes_per_token, load_ns, "
-        "backend, isa, cpu_mask, affinity, requantize, n_threads, n_batch, n_ubatch, n_prompt, "
-        "n_gen, n_depth, repetitions, seed, cpu_strict, warmup, delay_s, order_kind, valid, "
-        "reasons) VALUES ('t', 1, 1, 'bench', 'pp8', '', 1, '', '', '', '', '', '', '', '', '', "
-        "'', '', '', 0, 0, 0, 0, '', '', '', '', '', 1, 1, 1, 8, 0, 0, 1, 1, 0, 0, 0, '', 1, '');"
-        "INSERT INTO sample (test_id, seq, prefill_ns, first_token_ns, total_ns, peak_rss_bytes, "
-        "token_ns) VALUES (1, 0, 9, 0, 9, 1, x'')";
     sqlite3 *db = NULL;
     struct found f = {0};
     make_version(scratch("version2.db"), 2);
     ck_assert_int_eq(sqlite3_open(scratch("version2.db"), &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, old, NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, old_test, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     struct aglm_store *store = open_store(scratch("version2.db"));
     each(store, NULL, &f);
@@ -232,6 +234,53 @@ START_TEST(old_tests_had_caches_in_f16)
         strstr(f.json[0], "\"load\":\"pack\",\"pack_ns\":null,\"packed_bytes\":null"));
     found_finish(&f);
     aglm_store_close(&store);
+}
+END_TEST
+
+/* Version 7 asked nobody anything: its tests have no answers, and stay. */
+START_TEST(old_tests_were_asked_nothing)
+{
+    sqlite3 *db = NULL;
+    struct found f = {0};
+    make_version(scratch("version7.db"), 7);
+    ck_assert_int_eq(sqlite3_open(scratch("version7.db"), &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, old_test, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    struct aglm_store *store = open_store(scratch("version7.db"));
+    each(store, NULL, &f);
+    ck_assert_uint_eq(f.n, 1);
+    ck_assert_ptr_null(strstr(f.json[0], "\"accuracy\""));
+    found_finish(&f);
+    aglm_store_close(&store);
+}
+END_TEST
+
+/* Answers go with their test, and a test put again has them once. */
+START_TEST(answers_go_with_their_test)
+{
+    const char *path = scratch("answers.db");
+    struct aglm_store *store = open_store(path);
+    struct aglm_record rec;
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    fill_record(&rec, 2);
+    put(store, &rec);
+    put(store, &rec);
+    aglm_accuracy_finish(&rec.accuracy);
+    snprintf(rec.test_uuid, sizeof(rec.test_uuid), "another");
+    put(store, &rec);
+    aglm_record_finish(&rec);
+    aglm_store_close(&store);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(
+                         db, "SELECT (SELECT count(*) FROM accuracy), count(*) FROM accuracy_part",
+                         -1, &stmt, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
+    ck_assert_int_eq(sqlite3_column_int(stmt, 0), 1);
+    ck_assert_int_eq(sqlite3_column_int(stmt, 1), 2);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
 }
 END_TEST
 
@@ -431,6 +480,8 @@ Suite *store_suite(void)
     tcase_add_test(tc, caller_can_stop);
     tcase_add_test(tc, profiles_and_devices);
     tcase_add_test(tc, migrates_from_each_version);
+    tcase_add_test(tc, old_tests_were_asked_nothing);
+    tcase_add_test(tc, answers_go_with_their_test);
     tcase_add_test(tc, old_tests_had_caches_in_f16);
     tcase_add_test(tc, view_has_llama_bench_columns);
     tcase_add_test(tc, two_writers);
