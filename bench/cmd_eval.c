@@ -44,8 +44,8 @@ bool aglm_eval_cancelled(void *ctx)
 }
 
 int aglm_eval_open(struct aglm_model **out, const struct aglm_eval_command *command,
-                   const char *model, const char *quantize, char *path, size_t path_size,
-                   struct aglm_err *err)
+                   const char *model, const char *quantize, double prune, char *path,
+                   size_t path_size, struct aglm_err *err)
 {
     const struct aglm_synth_options synth = {.seed = 1, .n_threads = command->threads};
     int rc = aglm_synth_resolve(model, &synth, path, path_size, err);
@@ -56,6 +56,7 @@ int aglm_eval_open(struct aglm_model **out, const struct aglm_eval_command *comm
         .backend = command->backend,
         .isa = command->isa,
         .n_load_threads = command->threads,
+        .prune = prune,
         .load = strcmp(command->load, "mmap") == 0 ? AGLM_LOAD_MMAP : AGLM_LOAD_PACK,
         .n_ctx_override = command->ctx_override,
         .cancelled = aglm_eval_cancelled};
@@ -119,7 +120,7 @@ static int run(struct eval *e, struct aglm_err *err)
     const struct aglm_eval_command *c = e->command;
     char path[4096];
     struct aglm_model *model = NULL;
-    int rc = aglm_eval_open(&model, c, c->model, c->quantize, path, sizeof(path), err);
+    int rc = aglm_eval_open(&model, c, c->model, c->quantize, c->prune, path, sizeof(path), err);
     if (rc)
         return rc;
     const struct aglm_model_info *info = aglm_model_info(model);

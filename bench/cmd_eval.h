@@ -14,6 +14,7 @@ struct aglm_eval_command {
     const char *model, *backend, *isa, *quantize, *load;
     const char *tokens_text, *logits_out;               /* for given tokens */
     const char *text_file, *against, *against_quantize; /* for a text; NULL: not given */
+    double prune; /* share of each row's weights that become 0 first; the reference stays whole */
     bool json, quiet;
     unsigned top, threads, batch, ubatch, ctx_override;
     struct aglm_windows windows;
@@ -30,8 +31,8 @@ void aglm_eval_complain(const char *msg);
 
 /* Opens what -m or --against names; path: [path_size], the file's. quantize NULL: as it is. */
 int aglm_eval_open(struct aglm_model **out, const struct aglm_eval_command *command,
-                   const char *model, const char *quantize, char *path, size_t path_size,
-                   struct aglm_err *err);
+                   const char *model, const char *quantize, double prune, char *path,
+                   size_t path_size, struct aglm_err *err);
 /* True once SIGINT or SIGTERM came. */
 bool aglm_eval_cancelled(void *ctx);
 

@@ -31,6 +31,7 @@ enum {
     OPT_CTV,
     OPT_OVERRIDE,
     OPT_LOAD,
+    OPT_PRUNE,
     OPT_QUIET
 };
 
@@ -59,6 +60,8 @@ static const char HELP[] =
     "  -t N                 threads (default: strong cores)\n"
     "  -b N, -ub N          batch and physical batch (default 2048, 512)\n"
     "  -q TYPE              re-quantize an F16 or F32 file on load\n"
+    "      --prune SHARE    make this share of each row's weights 0 first, those of least\n"
+    "                       magnitude (0 to 0.99, default 0); the reference is not pruned\n"
     "      --load pack|mmap keep the weights in memory, packed for the kernels, or in the file's\n"
     "                       pages and pack them as they are used: the same logits, no\n"
     "                       wait at the start, slower afterwards (default pack; with --tokens,\n"
@@ -157,6 +160,16 @@ static int one_of(const char *message, const char *text, const char *const *name
     return usage(message, text);
 }
 
+static int share(const char *text, double *out)
+{
+    char *end;
+    double v = strtod(text, &end);
+    if (end == text || *end || !(v >= 0 && v <= 0.99))
+        return usage("--prune: must be 0 to 0.99", text);
+    *out = v;
+    return 0;
+}
+
 /* Options whose value is a word. */
 static int word(struct aglm_eval_command *c, int option, const char *text)
 {
@@ -215,6 +228,8 @@ static int take(struct aglm_eval_command *c, int option, const char *v)
         return number("--stride", v, 1, MAX_POSITIONS, &c->windows.stride);
     case OPT_OVERRIDE:
         return number("--override-ctx", v, 1, MAX_POSITIONS, &c->ctx_override);
+    case OPT_PRUNE:
+        return share(v, &c->prune);
     case OPT_TOP:
         return number("--top", v, 1, MAX_TOP, &c->top);
     case 't':
@@ -254,7 +269,9 @@ static int check(struct aglm_eval_command *c)
         c->top = 5;
     if (!c->load)
         c->load =
-            c->tokens_text && (!c->quantize || strcmp(c->quantize, "none") == 0) ? "mmap" : "pack";
+            c->tokens_text && c->prune <= 0 && (!c->quantize || strcmp(c->quantize, "none") == 0)
+                ? "mmap"
+                : "pack";
     struct aglm_err err = {0};
     if (aglm_requantize_check_load(c->load, c->quantize, &err) < 0 ||
         aglm_requantize_check_load(c->load, c->against_quantize, &err) < 0)
@@ -276,6 +293,7 @@ int aglm_eval_parse(struct aglm_eval_command *command, int argc, char **argv)
                                             {"against", required_argument, NULL, OPT_AGAINST},
                                             {"against-q", required_argument, NULL, OPT_AGAINST_Q},
                                             {"load", required_argument, NULL, OPT_LOAD},
+                                            {"prune", required_argument, NULL, OPT_PRUNE},
                                             {"isa", required_argument, NULL, OPT_ISA},
                                             {"backend", required_argument, NULL, OPT_BACKEND},
                                             {"output", required_argument, NULL, 'o'},

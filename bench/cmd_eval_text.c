@@ -47,7 +47,8 @@ static int open_side(struct side *side, const struct text_eval *e, const char *n
                      const char *quantize, struct aglm_err *err)
 {
     const uint32_t window = e->command->windows.window;
-    int rc = aglm_eval_open(&side->model, e->command, name, quantize, side->path,
+    const double prune = side == &e->model ? e->command->prune : 0;
+    int rc = aglm_eval_open(&side->model, e->command, name, quantize, prune, side->path,
                             sizeof(side->path), err);
     if (rc)
         return rc;

@@ -54,8 +54,9 @@ def metadata(context, template, tokenizer):
     return out
 
 
-def write(path, context=256, template=GLM_EDGE, tokenizer=True, favour=None, nan=False):
-    """Control tokens and the merged one are never the most likely, except the id `favour`, which always is."""
+def write(path, context=256, template=GLM_EDGE, tokenizer=True, favour=None, nan=False, says=None):
+    """Control tokens and the merged one are never the most likely, except the id `favour`, which always is. With `says`
+    that id follows whatever came before, in any quantization."""
     rng = random.Random(1)
     kv_dim = EMBD // HEADS * KV_HEADS
 
@@ -77,6 +78,11 @@ def write(path, context=256, template=GLM_EDGE, tokenizer=True, favour=None, nan
     if favour is not None:  # all other logits become 0
         output = [0.0] * (VOCAB * EMBD)
         output[favour * EMBD:(favour + 1) * EMBD] = values(1, EMBD)
+    if says is not None:  # all states are the same, and the output has one row that sees them
+        tensors = [(name, shape, [1.0] * len(data) if name == "token_embd.weight" else
+                    [0.0] * len(data) if "_output" in name or "_down" in name else data) for name, shape, data in tensors]
+        output = [0.0] * (VOCAB * EMBD)
+        output[says * EMBD:(says + 1) * EMBD] = [1.0] * EMBD
     if nan:
         norm[3] = float("nan")
     tensors += [("output_norm.weight", (EMBD,), norm), ("output.weight", (EMBD, VOCAB), output)]

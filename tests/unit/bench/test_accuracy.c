@@ -288,6 +288,48 @@ START_TEST(too_few_right_is_invalid)
 }
 END_TEST
 
+/* The JSON form gives back every field, and refuses what contradicts itself. */
+START_TEST(record_and_back)
+{
+    struct aglm_record r, back;
+    struct aglm_err err = {0};
+    static const char *const spoilt[][2] = {
+        {"\"right\":90", "\"right\":201"},      {"\"n\":200", "\"n\":-1"},
+        {"\"lost\":10", "\"lost\":101"},        {"\"lang\":\"en\"", "\"lang\":\"much-too-long\""},
+        {"\"n_file\":", "\"no_file\":"},        {"\"parts\":[{", "\"parts\":7,\"x\":[{"},
+        {"\"prune\":", "\"prune\":\"\",\"x\":"}};
+    aglm_samples_record(&r);
+    aglm_accuracy_finish(&r.accuracy);
+    answer(&r, 200, 100, 90);
+    snprintf(r.accuracy.model, sizeof(r.accuracy.model), "mini");
+    r.accuracy.n_file = 1800;
+    r.accuracy.n_items = 1500;
+    r.accuracy.n_threads = 2;
+    r.accuracy.prune = 0.3;
+    r.accuracy.decode_ts = 5000.25;
+    r.accuracy.prefill_ts = r.accuracy.wall_ns = r.accuracy.others_cpu_percent = NAN;
+    char *json = aglm_record_json(&r);
+    aglm_record_init(&back);
+    ck_assert_msg(aglm_record_parse(&back, json, &err) == 0, "%s", err.msg);
+    char *again = aglm_record_json(&back);
+    ck_assert_str_eq(json, again);
+    aglm_record_finish(&back);
+    free(again);
+    for (size_t i = 0; i < sizeof(spoilt) / sizeof(spoilt[0]); i++) {
+        const char *at = strstr(json, spoilt[i][0]);
+        ck_assert_msg(at != NULL, "%s: %s", spoilt[i][0], json);
+        char *bad = malloc(strlen(json) + 64);
+        sprintf(bad, "%.*s%s%s", (int)(at - json), json, spoilt[i][1], at + strlen(spoilt[i][0]));
+        aglm_record_init(&back);
+        ck_assert_msg(aglm_record_parse(&back, bad, &err) == -EINVAL, "%s", spoilt[i][1]);
+        ck_assert_msg(strstr(err.msg, "accuracy.") != NULL, "%s", err.msg);
+        free(bad);
+    }
+    free(json);
+    aglm_record_finish(&r);
+}
+END_TEST
+
 START_TEST(files_beside_the_program)
 {
     char path[300], bin[64], share[64], found[128];
@@ -332,6 +374,7 @@ Suite *aglm_suite_accuracy(void)
     tcase_add_test(tc, mcnemar_known_answers);
     tcase_add_test(tc, counting);
     tcase_add_test(tc, too_few_right_is_invalid);
+    tcase_add_test(tc, record_and_back);
     tcase_add_test(tc, files_beside_the_program);
     suite_add_tcase(s, tc);
     return s;
