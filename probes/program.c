@@ -1,23 +1,29 @@
-/* The running executable's folder. Inputs: the kernel's link to it. Refuses nothing: where /proc is
- * not mounted the caller is told so. */
+/* The running executable's folder. Inputs: the path that the kernel was given to start it, from the
+ * auxiliary vector, which needs no /proc. Refuses nothing: where it cannot be resolved the caller
+ * is told so. */
 #include "probes/program.h"
 
 #include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/auxv.h>
 
 int aglm_program_folder(char *buf, size_t size)
 {
-    ssize_t n = readlink("/proc/self/exe", buf, size);
-    int failed = errno;
-    buf[0] = n < 0 || (size_t)n >= size ? '\0' : buf[0];
-    if (n < 0)
-        return -failed;
-    if ((size_t)n >= size)
-        return -ENAMETOOLONG;
-    buf[n] = '\0';
-    char *slash = strrchr(buf, '/');
-    if (slash != NULL)
-        *(slash == buf ? slash + 1 : slash) = '\0';
-    return 0;
+    const char *started = (const char *)(uintptr_t)getauxval(AT_EXECFN);
+    char *path = started ? realpath(started, NULL) : NULL;
+    int rc = path ? 0 : started ? -errno : -ENOENT;
+    buf[0] = '\0';
+    if (rc)
+        return rc;
+    char *slash = strrchr(path, '/');
+    slash[slash == path] = '\0';
+    if (strlen(path) < size)
+        snprintf(buf, size, "%s", path);
+    else
+        rc = -ENAMETOOLONG;
+    free(path);
+    return rc;
 }
