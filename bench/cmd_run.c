@@ -328,6 +328,7 @@ static void ask(struct run *run)
     if (rc == 0) {
         rc = aglm_run_accuracy(&setup, &err);
     }
+    run->result.interrupted = rc == -ECANCELED;
     if (rc < 0) {
         no_accuracy(run, &err);
     }
