@@ -1,0 +1,65 @@
+"""The examples: training without end, and the held-out set, both from a seed."""
+import json
+
+from . import commands, steps, values
+
+HELD_OUT = [("command", 1000), ("step", 500), ("command-ood", 200), ("step-ood", 100)]
+SHORT = {"command": "cmd", "step": "step", "command-ood": "cmd-ood", "step-ood": "step-ood"}
+SEED = 20260314  # of the held-out set that ships
+
+
+def step_size(r):
+    return 4 + r.below(7)
+
+
+def held_out(seed=SEED):
+    """The list of {"id", "part", "lang", "prompt", "answer"}, no prompt twice; and, in the same
+    order, (template, values) of each."""
+    r = values.Rng("held-out %d" % seed)
+    c_table, s_table = commands.tables(True), steps.tables(True)
+    items, sources, seen = [], [], set()
+    for part, n in HELD_OUT:
+        count = 0
+        while count < n:
+            if part == "command":
+                found = commands.command(r, c_table, True)
+            elif part == "step":
+                found = steps.step(r, s_table, step_size(r), True)
+            else:
+                found = (commands if part == "command-ood" else steps).ood(r)
+            lang, prompt, answer, template, slot_values = found
+            if prompt in seen:
+                continue
+            seen.add(prompt)
+            count += 1
+            items.append({"id": "%s-%04d" % (SHORT[part], count), "part": part, "lang": lang,
+                          "prompt": prompt, "answer": answer})
+            sources.append((template, slot_values))
+    return items, sources
+
+
+def to_jsonl(items):
+    return "".join(json.dumps(i, ensure_ascii=False, separators=(",", ":")) + "\n" for i in items)
+
+
+class Training:
+    """Examples for training. sizes: the elements on a screen, given the share of training done."""
+
+    def __init__(self, seed):
+        self.r = values.Rng("training %d" % seed)
+        self.c_table, self.s_table = commands.tables(False), steps.tables(False)
+
+    def size(self, done):
+        if done < 0.08:
+            return 2 + self.r.below(3)
+        if done < 0.2:
+            return 3 + self.r.below(5)
+        if done > 0.4 and self.r.chance(0.03):
+            return 11 + self.r.below(24)
+        return step_size(self.r)
+
+    def example(self, done, share_of_steps=0.45):
+        """(lang, prompt, answer, template, values)"""
+        if self.r.chance(share_of_steps):
+            return steps.step(self.r, self.s_table, self.size(done), False)
+        return commands.command(self.r, self.c_table, False)

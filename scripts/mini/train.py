@@ -1,0 +1,95 @@
+"""The training loop: seeded, with a progress line, checkpoints and a schedule by steps or minutes."""
+import os
+import time
+
+import torch
+
+from . import data, evaluate
+from .batches import Stream
+from .model import Config, Glm4
+from .optimizer import Both
+
+WARM_UP, DECAY_FROM = 0.02, 0.45  # shares of the training
+
+
+def learning_rate(done):
+    """Factor: up, flat, then in a straight line to a fiftieth."""
+    if done < WARM_UP:
+        return max(done / WARM_UP, 0.02)
+    return 1.0 if done < DECAY_FROM else max(0.02, 1.0 - (done - DECAY_FROM) / (1.0 - DECAY_FROM))
+
+
+class Run:
+    def __init__(self, options, tokenizer, model=None, scale=1.0):
+        torch.manual_seed(options.seed)
+        self.options, self.tokenizer = options, tokenizer
+        self.model = model or Glm4(Config())
+        self.optimizer = Both(self.model, scale)
+        self.training = data.Training(options.seed)
+        self.stream = iter(Stream(self.training, tokenizer, options.batch_tokens, lambda: self.data_done))
+        self.step, self.tokens, self.seconds, self.loss = 0, 0, 0.0, 0.0
+        self.data_done, self.scale = 0.0, scale
+        self.watched = [i for i in data.held_out(options.seed + 1)[0] if "ood" not in i["part"]][::10]
+
+    def done(self):
+        o = self.options
+        return max(self.step / o.steps, self.seconds / (60.0 * o.minutes) if o.minutes else 0.0)
+
+    def save(self, path):
+        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "step": self.step,
+                 "tokens": self.tokens, "seconds": self.seconds, "data": self.training.r.state()}
+        torch.save(state, path + ".part")
+        os.replace(path + ".part", path)
+
+    def load(self, path):
+        state = torch.load(path)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
+        self.training.r.set_state(state["data"])
+
+    def one(self):
+        ids, rows, columns, targets, weights = next(self.stream)
+        hidden = self.model.hidden(ids)[rows, columns]
+        losses = torch.nn.functional.cross_entropy(self.model.logits(hidden), targets, reduction="none")
+        loss = (losses * weights).sum() / weights.sum()
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step(learning_rate(self.done()))
+        answer = weights == 1.0
+        now = float(losses.detach()[answer].mean())
+        self.loss = now if self.step == 0 else 0.98 * self.loss + 0.02 * now
+        self.step += 1
+        self.tokens += ids.numel()
+
+    def progress(self, log):
+        rate = self.tokens / max(self.seconds, 1e-9)
+        done = self.done()
+        left = self.seconds / done * (1.0 - done) / 60.0 if done > 0 else 0.0
+        line = "step %6d  loss %7.4f  %5.0f tokens/s  %4.1f min done  %4.1f left" % (
+            self.step, self.loss, rate, self.seconds / 60.0, left)
+        log(line)
+
+    def watch(self, log):
+        parts = evaluate.by_part(self.watched, evaluate.right_by_force(self.model, self.tokenizer, self.watched))
+        log("step %6d  right: %s" % (self.step, ", ".join("%s %d/%d" % (p, *n) for p, n in sorted(parts.items()))))
+
+    def go(self, folder, log, name="checkpoint.pt"):
+        """Trains to the end. A checkpoint every options.every seconds of training, and at the end."""
+        saved = shown = self.seconds
+        while self.done() < 1.0:
+            begin = time.monotonic()
+            self.data_done = self.done()
+            self.one()
+            self.seconds += time.monotonic() - begin
+            if self.seconds - shown > 20.0:
+                shown = self.seconds
+                self.progress(log)
+            if self.seconds - saved > self.options.every:
+                saved = self.seconds
+                self.save(os.path.join(folder, name))
+                self.watch(log)
+        self.save(os.path.join(folder, name))
+        self.progress(log)
+        self.watch(log)
