@@ -179,7 +179,7 @@ def _templates(lang):
 
 
 def _half(groups, test):
-    return {answer: [t for t in texts if values.is_test(t) == test] for answer, texts in groups.items()}
+    return {answer: [t for t in texts if values.template_is_test(t) == test] for answer, texts in groups.items()}
 
 
 def tables(test):

@@ -49,6 +49,7 @@ EN_BY = {
 }
 HEAD = {"zh": "任务：", "en": "Task: "}
 CONCEPTS = {"zh": w.ZH_CONCEPTS, "en": w.EN_CONCEPTS}
+KNOWN = {label for lang in CONCEPTS.values() for labels, _ in lang for label in labels} | {"相机", "短信"}
 TYPES = {"zh": w.ZH_TYPES, "en": w.EN_TYPES}
 # How often each way of naming is asked.
 WAYS = ["label"] * 5 + ["typed"] * 2 + ["what"] * 3 + ["type", "order", "order", "first", "last"]
@@ -62,7 +63,7 @@ def tables(test):
         for way, frames in by.items():
             found = [(answer, frame.replace("%0", verb)) for answer, list_ in verbs.items()
                      for frame, verb in itertools.product(frames, list_)]
-            found = [(a, t) for a, t in found if values.is_test(t) == test]
+            found = [(a, t) for a, t in found if values.template_is_test(t) == test]
             # Tap is what an agent mostly does.
             out[lang][way] = found + [f for f in found if f[0] == TAP] * 2
     return out
@@ -85,17 +86,20 @@ def _label(r, lang, test, concept):
 
 
 def screen(r, lang, n, test, make=_label):
-    """n elements [label, concept, type, x, y], no label or concept twice."""
+    """n elements [label, concept, type, x, y] from top to bottom, no label or concept twice. What is
+    not a concept is not called like one either: a description would fit both."""
     out, seen = [], set()
     while len(out) < n:
         label, concept = make(r, lang, test, r.chance(0.5))
         if label in seen or (concept is not None and concept in seen) or len(label) > 24:
             continue
+        if concept is None and label in KNOWN:
+            continue
         seen.add(label)
         if concept is not None:
             seen.add(concept)
         out.append([label, concept, r.pick(TYPES[lang]), *_position(r, test)])
-    return out
+    return sorted(out, key=lambda e: (e[4], e[3]))  # so that the first is the topmost too
 
 
 def _double_label(r, elements, target):

@@ -21,7 +21,7 @@ ZH_REASONS = ["登录账号", "输入密码", "付款", "输入验证码", "扫�
 ZH_CHARS = list(dict.fromkeys(
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日军者意无力它与长把机十民第公此已工使情明性知全三又关点正业外将两高间由问很最重并物手应战向头文体政美相见被利什二等产或新己制身果加西斯月话合回特代内信表化老给世位次度门任常先海通教儿原东声提立及比员解水名真论处走义各入几口认条平系气题活尔更别打女变四神总何电数安少报才结反受目太量再感建务做接必场件计管期市直德资命山金指克许统区保至队形社便空决治展马科司五基眼书非则听白却界达光放强即像难且权思王象完设式色路记南品住告类求据程北边死张该交规万取拉格望觉术领共确传师观清今切院让识候带导争运笔旗灯草花鱼鸟虫树叶云雨雪风河湖江岛石沙火木土星夜春夏秋冬红蓝绿黄紫黑银铜铁珠宝玉竹松梅兰菊桃李杏梨瓜豆米面茶酒糖盐油饭菜肉蛋奶车船飞桥楼房窗床桌椅灯镜钟表笔纸墨琴棋画歌舞诗词童梦雾露霜虹雷冰泉溪塔城村镇街巷店铺港湾峰谷林森野牧羊牛狗猫兔虎狮象鹿熊鹰燕雀蝶蜂龟贝晴朗暖凉快慢轻软甜酸苦辣香远近深浅宽窄圆尖古新早晚东南"))
 # Words that may follow a name in a sentence are not part of made-up names.
-ZH_CHARS = [c for c in ZH_CHARS if c not in "的了吧说写讲给就是歌曲首他一下个这那用怎"]
+ZH_CHARS = [c for c in ZH_CHARS if c not in "的了吧说写讲给就是歌曲首他一下个这那用怎住"]
 
 # ---- English ----
 
@@ -52,13 +52,13 @@ ZH_CONCEPTS = [
     (["购物车", "我的购物车", "购物袋"], ["放着要买的商品的地方", "小推车图标", "准备结账的商品列表"]),
     (["发送", "发出", "寄出"], ["把消息传出去的按钮", "纸飞机图标", "让对方收到的按钮"]),
     (["删除", "移除", "清除"], ["去掉这一条的按钮", "垃圾桶图标", "不要它的按钮"]),
-    (["收藏", "加入收藏", "标星"], ["留着以后看的按钮", "五角星图标", "存为喜欢的按钮"]),
+    (["收藏", "加入收藏", "标星"], ["留着以后看的按钮", "五角星图标", "放进书签的按钮"]),
     (["分享", "转发", "共享"], ["给别人看的按钮", "传给朋友的入口", "带箭头的方框图标"]),
     (["确定", "确认", "好的"], ["表示同意的按钮", "对勾图标", "就这样办的按钮"]),
     (["取消", "算了", "不了"], ["表示放弃的按钮", "叉号图标", "不做这件事的按钮"]),
     (["登录", "登入", "立即登录"], ["进账号的按钮", "用账号进去的入口", "验证身份的按钮"]),
     (["我的", "个人中心", "我"], ["看自己资料的页面", "头像图标", "自己的主页"]),
-    (["拍照", "照相", "拍摄"], ["用镜头的按钮", "相机图标", "照一张的按钮"]),
+    (["拍照", "照相", "拍摄"], ["用镜头的按钮", "按快门的地方", "照一张的按钮"]),
     (["播放", "开始播放", "继续播放"], ["让音乐响起来的按钮", "三角形图标", "放出声音的按钮"]),
     (["暂停", "停止播放", "停一下"], ["让音乐停下的按钮", "两条竖线图标", "不再出声的按钮"]),
     (["下载", "保存到本地", "离线保存"], ["存到手机里的按钮", "向下的箭头图标", "没网也能看的按钮"]),
@@ -66,7 +66,7 @@ ZH_CONCEPTS = [
     (["点赞", "赞", "喜欢"], ["表示支持的按钮", "大拇指图标", "夸一下的按钮"]),
     (["添加", "新建", "创建"], ["多加一个的按钮", "加号图标", "做个新的的入口"]),
     (["更多", "更多选项", "其他"], ["藏着别的功能的菜单", "三个点图标", "展开菜单的按钮"]),
-    (["消息", "通知", "提醒"], ["看新来信的地方", "铃铛图标", "有红点的入口"]),
+    (["消息", "通知", "提醒"], ["看新动态的地方", "铃铛图标", "有红点的入口"]),
     (["立即支付", "去付款", "结账"], ["掏钱的按钮", "把钱付掉的入口", "买单的按钮"]),
     (["客服", "联系客服", "在线客服"], ["找人帮忙的入口", "耳机图标", "投诉的地方"]),
     (["刷新", "重新加载", "更新"], ["再取一遍内容的按钮", "转圈的箭头图标", "换一批内容的按钮"]),
@@ -78,7 +78,7 @@ EN_CONCEPTS = [
     (["Cart", "Basket", "My bag"], ["the trolley icon", "the place with goods to buy", "the list of what I will pay for"]),
     (["Send", "Submit", "Deliver"], ["the paper plane", "the thing that gets the text out", "what makes my words go to them"]),
     (["Delete", "Remove", "Erase"], ["the trash can", "the thing that gets rid of it", "what throws this away"]),
-    (["Favorite", "Save", "Bookmark"], ["the star icon", "the thing that keeps it for later", "what marks it as liked"]),
+    (["Favorite", "Save", "Bookmark"], ["the star icon", "the thing that keeps it for later", "what puts it among my picks"]),
     (["Share", "Forward", "Repost"], ["the way to show it to others", "the box with an arrow", "what passes it to friends"]),
     (["OK", "Confirm", "Yes"], ["the check mark", "the way to agree", "what says it is fine"]),
     (["Cancel", "No", "Dismiss"], ["the cross icon", "the way to give up", "what says I do not want it"]),
@@ -92,7 +92,7 @@ EN_CONCEPTS = [
     (["Like", "Upvote", "Thumbs up"], ["the thumb icon", "the way to show support", "what praises the post"]),
     (["Add", "New", "Create"], ["the plus sign", "the thing that makes one more", "what begins a fresh one"]),
     (["More", "More options", "Other"], ["the three dots", "the menu with hidden functions", "what opens the extra menu"]),
-    (["Messages", "Alerts", "Notifications"], ["the bell icon", "the place with new mail", "where the red dot is"]),
+    (["Messages", "Alerts", "Notifications"], ["the bell icon", "the place with what is new", "where the red dot is"]),
     (["Pay now", "Checkout", "Buy"], ["the way to spend the money", "the thing that settles the bill", "what completes the purchase"]),
     (["Help", "Support", "Contact us"], ["the headset icon", "the place to get assistance", "where I can complain"]),
     (["Refresh", "Reload", "Update"], ["the circling arrow", "the thing that gets the content again", "what renews the page"]),
