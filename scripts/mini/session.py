@@ -5,7 +5,8 @@ import time
 
 import torch
 
-from . import bpe, corpus
+from . import bpe, corpus, data, evaluate, huggingface, onnx_file, qat, ship
+from .model import Config, Glm4
 from .train import Run
 
 
@@ -43,16 +44,111 @@ def tokenizer_of(options, log):
     return bpe.load(path, corpus.VOCAB)
 
 
+def weights_in(path, otherwise):
+    if not os.path.exists(path):
+        raise Refused("%s: not there; %s" % (path, otherwise))
+    try:
+        return torch.load(path, map_location="cpu")["model"]
+    except (OSError, RuntimeError, KeyError, EOFError) as e:
+        raise Refused("%s: no checkpoint of this program (%s)" % (path, e)) from None
+
+
+def model_of(weights, path):
+    model = Glm4(Config())
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        raise Refused("%s: of a model of another shape; train anew" % path) from None
+    return model.eval()
+
+
+# ---- training ----
+
+def train(options, tokenizer, log):
+    checkpoint = os.path.join(options.out, "checkpoint.pt")
+    run = Run(options, tokenizer)
+    log("%d parameters, seed %d" % (sum(p.numel() for p in run.model.parameters()), options.seed))
+    if options.resume:
+        weights_in(checkpoint, "leave out --resume to begin")
+        run.load(checkpoint)
+    run.go(options.out, log)
+
+
+def fine_tune(options, tokenizer, log):
+    path = os.path.join(options.out, "checkpoint.pt")
+    weights = weights_in(path, "train first, without --qat")
+    model = model_of(weights, path)
+    run = qat.FineTune(options, tokenizer, model, options.qat)
+    log("fine-tuning with %s in every product" % options.qat)
+    run.go(options.out, log, "checkpoint-%s.pt" % options.qat)
+
+
+# ---- files ----
+
+def rounded_model(options):
+    """The weights as the files will have them."""
+    name = "checkpoint.pt" if options.qat == "none" else "checkpoint-%s.pt" % options.qat
+    path = os.path.join(options.out, name)
+    model = model_of(weights_in(path, "train first, without --export-only"), path)
+    if options.qat != "none":
+        qat.bake(model, options.qat)
+    return huggingface.round_to_half(model)
+
+
+def export(options, tokenizer, log):
+    """Folder, ONNX and GGUF; the counts are of the weights as they are written, rounded."""
+    suffix, gguf = ("", ship.MODEL) if options.qat == "none" else ("-" + options.qat, "glm-mini-%s.gguf" % options.qat)
+    folder, path = os.path.join(options.out, "hf" + suffix), os.path.join(options.out, gguf)
+    model = rounded_model(options)
+    huggingface.write(folder, model, tokenizer)
+    onnx_file.write(os.path.join(options.out, "model%s.onnx" % suffix), model)
+    program = ship.engine(options.engine)
+    ship.convert(program, folder, path)
+    log("wrote %s, %s and %s" % (folder, os.path.join(options.out, "model%s.onnx" % suffix), path))
+    if options.qat != "none":
+        return
+    items = data.held_out()[0]
+    answers = ship.framework_answers(model, tokenizer, items)
+    parts = evaluate.by_part(items, [a == i["answer"] for a, i in zip(answers, items)])
+    log("held out, F16 weights: " + ", ".join("%s %d/%d" % (p, *n) for p, n in parts.items()))
+    ship.write_answers(os.path.join(options.out, "framework.jsonl"), items, answers)
+
+
+def compare(options, log):
+    """The engine's answers beside the framework's; how many differ."""
+    program, items = ship.engine(options.engine), data.held_out()[0]
+    found = ship.different(program, *(os.path.join(options.out, n) for n in (ship.MODEL, ship.ITEMS)), items,
+                           ship.read_answers(os.path.join(options.out, "framework.jsonl")))
+    log("engine and framework: %d of %d answers differ" % (len(found), len(items)))
+    for one in found[:5]:
+        log("  %s: framework %s, engine %s" % one)
+    return len(found)
+
+
+def put_into_source(options, n_different):
+    out = options.out
+    items_path, log_path = os.path.join(out, ship.ITEMS), os.path.join(out, "training.log")
+    with open(log_path, encoding="utf-8") as f:
+        end = [line.rstrip("\n") for line in f if line.startswith("step ")][-6:]
+    lines = ship.card_lines(ship.engine(options.engine), out, items_path, data.held_out()[0], n_different, end)
+    card = ship.install(out, items_path, os.path.join(out, "framework.jsonl"))
+    with open(card, encoding="utf-8") as f:
+        text = ship.fill_card(f.read(), lines)
+    with open(card, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
 def run(options):
     keep_memory()
     torch.set_num_threads(options.threads)
     log = logger(os.path.join(options.out, "training.log"))
     tokenizer = tokenizer_of(options, log)
-    checkpoint = os.path.join(options.out, "checkpoint.pt")
-    training = Run(options, tokenizer)
-    log("%d parameters, seed %d" % (sum(p.numel() for p in training.model.parameters()), options.seed))
-    if options.resume:
-        if not os.path.exists(checkpoint):
-            raise Refused("%s: not there; leave out --resume to begin" % checkpoint)
-        training.load(checkpoint)
-    training.go(options.out, log)
+    if not options.export_only:
+        (train if options.qat == "none" else fine_tune)(options, tokenizer, log)
+    try:
+        export(options, tokenizer, log)
+        n_different = compare(options, log) if options.qat == "none" else None
+        if options.ship:
+            put_into_source(options, n_different)
+    except (ship.Failed, ValueError) as e:
+        raise Refused(e) from None
