@@ -125,12 +125,19 @@ def compare(options, log):
     return len(found)
 
 
+def shape():
+    c = Config()
+    n = sum(p.numel() for p in Glm4(c).parameters())
+    return ["%s parameters: %d layers of width %d, %d query and %d key-value heads of %d, feed-forward %d, %d tokens." % (
+        format(n, ","), c.layers, c.width, c.heads, c.kv_heads, c.head_dim, c.ff, c.vocab), ""]
+
+
 def put_into_source(options, n_different):
     out = options.out
     items_path, log_path = os.path.join(out, ship.ITEMS), os.path.join(out, "training.log")
     with open(log_path, encoding="utf-8") as f:
         end = [line.rstrip("\n") for line in f if line.startswith("step ")][-6:]
-    lines = ship.card_lines(ship.engine(options.engine), out, items_path, data.held_out()[0], n_different, end)
+    lines = shape() + ship.card_lines(ship.engine(options.engine), out, items_path, data.held_out()[0], n_different, end)
     card = ship.install(out, items_path, os.path.join(out, "framework.jsonl"))
     with open(card, encoding="utf-8") as f:
         text = ship.fill_card(f.read(), lines)
@@ -141,7 +148,7 @@ def put_into_source(options, n_different):
 def run(options):
     keep_memory()
     torch.set_num_threads(options.threads)
-    log = logger(os.path.join(options.out, "training.log"))
+    log = logger(os.path.join(options.out, "training.log" if options.qat == "none" else "training-%s.log" % options.qat))
     tokenizer = tokenizer_of(options, log)
     if not options.export_only:
         (train if options.qat == "none" else fine_tune)(options, tokenizer, log)
