@@ -28,7 +28,10 @@ def engine(wanted):
 
 
 def ask(program, *args):
-    done = subprocess.run([program, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    try:
+        done = subprocess.run([program, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    except OSError as e:
+        raise Failed("%s: %s; name aglm-bench with --engine" % (program, e.strerror)) from None
     if done.returncode != 0:
         raise Failed("%s %s: %s" % (program, args[0], (done.stderr.strip().splitlines() or ["failed"])[-1]))
     return done.stdout

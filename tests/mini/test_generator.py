@@ -161,7 +161,7 @@ class Vocabulary(unittest.TestCase):
         cls.tokenizer = bpe.Tokenizer(bpe.train(texts, cls.size, corpus.template_words()), cls.size)
 
     def test_text_comes_back(self):
-        odd = ["", " ", "a  b\n\n c\r\n", "naïve café — ½ ④", "emoji 👩‍👩‍👧 \U0001f600", "١٢٣ 4567", "it's WE'LL", "_under_score", "\u3000全角　空格", "tab\tend "]
+        odd = ["", " ", "a  b\n\n c\r\n", "tab\tend ", "\u3000全角　空格", "naïve café — ½ ④", "emoji 👩‍👩‍👧 \U0001f600", "١٢٣ 4567", "it's WE'LL", "_under_score"]
         for text in odd + [i[key] for i in data.held_out()[0] for key in ("prompt", "answer")]:
             ids = self.tokenizer.encode(text)
             self.assertEqual(self.tokenizer.decode(ids), text)
