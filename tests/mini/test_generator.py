@@ -213,9 +213,13 @@ class Card(unittest.TestCase):
             self.assertRaises(ship.Failed, ship.fill_card, wrong, [])
 
     def test_the_card_has_its_marks(self):
-        path = os.path.join(ship.ROOT, "bench", "mini", "README.md")
-        with open(path, encoding="utf-8") as f:
-            self.assertIn("x", ship.fill_card(f.read(), ["x"]))
+        folder = os.path.join(ship.ROOT, "bench", "mini")
+        with open(os.path.join(folder, "README.md"), encoding="utf-8") as f:
+            text = f.read()
+        self.assertIn("x", ship.fill_card(text, ["x"]))
+        if "|" in text[text.index(ship.BEGIN):text.index(ship.END)]:  # figures are of a model that is here
+            for name in (ship.MODEL, ship.ITEMS):
+                self.assertTrue(os.path.exists(os.path.join(folder, name)), name)
 
 
 if __name__ == "__main__":
