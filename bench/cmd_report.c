@@ -115,8 +115,8 @@ int aglm_cmd_report(int argc, char **argv)
     if (optind < argc)
         return wrong_usage(argv[optind], "takes no arguments");
     if (split && (out || options.device))
-        return wrong_usage("--split", out ? "makes a file for each device: leave out -o" :
-                                            "makes a file for each device: leave out --device");
+        return wrong_usage("--split", out ? "makes a file for each device: leave out -o"
+                                          : "makes a file for each device: leave out --device");
     out = out ? out : DEFAULT_OUT;
     struct stat a, b;
     if (stat(db, &a) == 0 && stat(out, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino) {

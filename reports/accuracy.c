@@ -286,7 +286,8 @@ static void put_step(struct aglm_text *out, const struct ladder *l, const struct
 static void put_steps(struct aglm_text *out, const struct ladder *l)
 {
     aglm_text_raw(
-        out, "<div class=\"scroll\" tabindex=\"0\"><table class=\"results\"><thead><tr>"
+        out, "<div class=\"scroll\" tabindex=\"0\"><table class=\"results\">"
+             "<caption class=\"unseen\">Answers by quantization</caption><thead><tr>"
              "<th scope=\"col\">Quantization</th><th scope=\"col\" class=\"n\">Right</th>"
              "<th scope=\"col\" class=\"n\">Accuracy [95%]</th>"
              "<th scope=\"col\" class=\"n\">Kept of F32&#8217;s</th>"
@@ -321,7 +322,8 @@ static void put_parts(struct aglm_text *out, const struct ladder *l)
         if (l->steps[i]->accuracy.n_parts > most->n_parts)
             most = &l->steps[i]->accuracy;
     aglm_text_raw(out, "<details><summary>By part and language</summary><div class=\"scroll\" "
-                       "tabindex=\"0\"><table class=\"results\"><thead><tr><th "
+                       "tabindex=\"0\"><table class=\"results\"><caption class=\"unseen\">"
+                       "Answers by part</caption><thead><tr><th "
                        "scope=\"col\">Part</th><th scope=\"col\">Language</th><th scope=\"col\" "
                        "class=\"n\">Items</th>");
     for (size_t k = 0; k < l->n; k++) {

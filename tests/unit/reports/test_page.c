@@ -252,14 +252,14 @@ START_TEST(ladder_of_quantizations)
     put_step(store, 2, "Q4_0", 380, 0);
     put_step(store, 3, "Q2_K", 200, 0);
     char *page = report(store, scratch("asked.html"), NULL); /* answers and no speed */
-    check_page(scratch("asked.html"), "1");
+    check_page(scratch("asked.html"), "1", NULL);
     ck_assert_ptr_nonnull(strstr(page, "<section id=\"accuracy\">"));
     free(page);
     put_step(store, 4, "Q8_0", 399, 20);
     put_step(store, 5, "Q4_0", 380, 40);
     put_step(store, 6, "Q2_K", 200, 60);
     page = report(store, scratch("ladder.html"), NULL);
-    check_page(scratch("ladder.html"), "any");
+    check_page(scratch("ladder.html"), "any", NULL);
     static const char *const expected[] = {
         "id=\"ladder-asked\"",
         "id=\"ladder-measured\"",
@@ -343,14 +343,14 @@ START_TEST(sweep_of_single_samples)
         *rec.operators = (struct aglm_operator){.phase = "decode", .name = "down", .ns = 5};
         rec.n_operators = 1;
         free(rec.profile_json);
-        rec.profile_json =
-            strdup("{\"facts\":[{\"key\":\"cpu.family\",\"label\":\"Family\",\"value\":25,"
-                   "\"unit\":\"\"}]}");
+        rec.profile_json = strdup(
+            "{\"schema\":1,\"facts\":[{\"key\":\"cpu.family\",\"label\":\"Family\",\"value\":25,"
+            "\"unit\":\"\"}]}");
         put(store, &rec);
         aglm_record_finish(&rec);
     }
     char *page = report(store, scratch("single.html"), NULL);
-    check_page(scratch("single.html"), "any");
+    check_page(scratch("single.html"), "any", NULL);
     ck_assert_ptr_nonnull(
         strstr(page, "<td class=\"n\"><span class=\"tag\">one sample</span></td>"));
     ck_assert_ptr_nonnull(strstr(page, "<span class=\"why\">others unknown</span>"));
