@@ -134,7 +134,7 @@ def _join(symbols, pair):
 
 class Tokenizer:
     def __init__(self, merges, size):
-        self.merges = [tuple(m) for m in merges]
+        self.merges, self.size = [tuple(m) for m in merges], size
         self.rank = {m: i for i, m in enumerate(self.merges)}
         tokens = [_LETTER[b] for b in range(256)] + [a + b for a, b in self.merges]
         self.ids = {t: i for i, t in enumerate(tokens)}

@@ -43,23 +43,28 @@ def to_jsonl(items):
 
 
 class Training:
-    """Examples for training. sizes: the elements on a screen, given the share of training done."""
+    """Examples for training: commands, and conversations about a screen."""
 
     def __init__(self, seed):
         self.r = values.Rng("training %d" % seed)
         self.c_table, self.s_table = commands.tables(False), steps.tables(False)
 
     def size(self, done):
-        if done < 0.08:
-            return 2 + self.r.below(3)
-        if done < 0.2:
-            return 3 + self.r.below(5)
-        if done > 0.4 and self.r.chance(0.03):
-            return 11 + self.r.below(24)
-        return step_size(self.r)
+        """Elements of a screen, given the share of training done: from few to as many as are tested,
+        and now and then more."""
+        if done < 0.35:
+            least, most = (2, 3) if done < 0.1 else (2, 5) if done < 0.2 else (3, 8)
+            return least + self.r.below(most - least + 1)
+        return 11 + self.r.below(14) if self.r.chance(0.03) else step_size(self.r)
 
     def example(self, done, share_of_steps=0.45):
         """(lang, prompt, answer, template, values)"""
         if self.r.chance(share_of_steps):
             return steps.step(self.r, self.s_table, self.size(done), False)
         return commands.command(self.r, self.c_table, False)
+
+    def turns(self, done, share_of_steps=0.35):
+        """[(prompt, answer), ...]: several tasks on a screen, which has to be read once for all."""
+        if self.r.chance(share_of_steps):
+            return steps.conversation(self.r, self.s_table, self.size(done), False, 1 + self.r.below(5))[1]
+        return [commands.command(self.r, self.c_table, False)[1:3]]
