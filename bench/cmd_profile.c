@@ -36,7 +36,7 @@ static const char help[] =
     "  -o, --output text|json|html  form of the output (text); html is the report's\n"
     "                          page of this device\n"
     "      --db FILE           keep the facts in FILE too, for aglm-bench report\n"
-    "      --passive           look only: measure nothing, write nothing (0.3 s)\n"
+    "      --passive           look only: measure nothing, leave nothing (0.3 s)\n"
     "      --roof              measure the limits only: reading memory, and peaks of\n"
     "                          integer and float arithmetic, by threads and\n"
     "                          instruction set; neither latency nor storage\n"

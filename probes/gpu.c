@@ -7,6 +7,7 @@
 #include "probes/command.h"
 #include "probes/guard.h"
 #include "probes/probe.h"
+#include "probes/scratch.h"
 
 #include <errno.h>
 #include <math.h>
@@ -26,14 +27,41 @@ static const char *const opencl_libraries[] = {
 };
 static const char *const vulkan_libraries[] = {"libvulkan.so.1", "libvulkan.so", NULL};
 
-static void guarded_opencl(struct aglm_facts *facts, const void *arg)
+static const struct aglm_gpu_driver opencl = {"opencl", "OpenCL", aglm_gpu_opencl, opencl_libraries,
+                                              DRIVER_MS};
+static const struct aglm_gpu_driver vulkan = {"vulkan", "Vulkan", aglm_gpu_vulkan, vulkan_libraries,
+                                              DRIVER_MS};
+
+struct asked {
+    const struct aglm_gpu_driver *driver;
+    const struct aglm_scratch *scratch;
+};
+
+static void guarded_driver(struct aglm_facts *facts, const void *arg)
 {
-    aglm_gpu_opencl(facts, arg);
+    const struct asked *asked = arg;
+    aglm_scratch_enter(asked->scratch);
+    asked->driver->ask(facts, asked->driver->libraries);
 }
 
-static void guarded_vulkan(struct aglm_facts *facts, const void *arg)
+void aglm_gpu_ask(struct aglm_facts *facts, const struct aglm_gpu_driver *driver)
 {
-    aglm_gpu_vulkan(facts, arg);
+    struct aglm_scratch scratch;
+    const struct asked asked = {driver, &scratch};
+    char key[64], path[sizeof(scratch.path)];
+    int rc = aglm_scratch_make(&scratch);
+    if (rc) {
+        snprintf(key, sizeof(key), "gpu.%s", driver->name);
+        aglm_facts_unknown(facts, key, driver->label, "TMPDIR",
+                           "not asked: no temporary folder for what drivers write: %s",
+                           strerror(-rc));
+        return;
+    }
+    snprintf(path, sizeof(path), "%s", scratch.path);
+    aglm_guard_run(facts, driver->name, driver->timeout_ms, guarded_driver, &asked);
+    snprintf(key, sizeof(key), "probe.%s.left", driver->name);
+    if (aglm_scratch_remove(&scratch))
+        aglm_facts_text(facts, key, "Left behind", "probe", "%s: remove it by hand", path);
 }
 
 static const struct aglm_fact *find(const struct aglm_facts *facts, const char *key)
@@ -114,11 +142,11 @@ void aglm_probe_gpu(struct aglm_facts *facts, const struct aglm_fsroot *fs)
 {
     const char *const reason = "only the running machine tells";
     if (fs->live)
-        aglm_guard_run(facts, "opencl", DRIVER_MS, guarded_opencl, opencl_libraries);
+        aglm_gpu_ask(facts, &opencl);
     else
         aglm_facts_unknown(facts, "gpu.opencl", "OpenCL", "libOpenCL", "%s", reason);
     if (fs->live)
-        aglm_guard_run(facts, "vulkan", DRIVER_MS, guarded_vulkan, vulkan_libraries);
+        aglm_gpu_ask(facts, &vulkan);
     if (!find(facts, "gpu.vulkan0"))
         aglm_guard_run(facts, "vkjson", VKJSON_MS, guarded_vkjson, fs);
     if (!fs->live && !find(facts, "gpu.vulkan0"))

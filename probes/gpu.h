@@ -2,7 +2,9 @@
  * tell.
  *
  * The two libraries are loaded at run time and asked in a child each (probes/guard.h), because
- * loading them runs vendors' code. A device without them has one unknown fact for each.
+ * loading them runs vendors' code, which may hang, crash and write caches: the child's home, caches
+ * and temporary files lie in a folder that is removed after it (probes/scratch.h). A device without
+ * them has one unknown fact for each.
  */
 #ifndef AGLM_PROBES_GPU_H
 #define AGLM_PROBES_GPU_H
@@ -15,11 +17,22 @@
 
 enum { AGLM_GPU_DEVICES_MAX = 8 };
 
-/* Loads the first library of the list (ended by NULL) that can be, and adds facts of its devices:
- * "gpu.opencl0", "gpu.opencl0.driver", …, or "gpu.opencl" unknown with the reason. */
+/* In a child: loads the first library of the list (ended by NULL) that can be, and adds facts of
+ * its devices: "gpu.opencl0", "gpu.opencl0.driver", …, or "gpu.opencl" unknown with the reason. */
 void aglm_gpu_opencl(struct aglm_facts *facts, const char *const libraries[]);
 /* The same for Vulkan: "gpu.vulkan0", …. */
 void aglm_gpu_vulkan(struct aglm_facts *facts, const char *const libraries[]);
+
+/* One of the two, and how to ask it. */
+struct aglm_gpu_driver {
+    const char *name, *label; /* "opencl", of letters only; "OpenCL" */
+    void (*ask)(struct aglm_facts *facts, const char *const libraries[]);
+    const char *const *libraries;
+    unsigned timeout_ms;
+};
+/* Asks in a child. One that hangs or crashes is named as "probe.NAME"; "gpu.NAME" is unknown where
+ * no temporary folder can be made. */
+void aglm_gpu_ask(struct aglm_facts *facts, const struct aglm_gpu_driver *driver);
 
 /* What a Vulkan device can do for a language model, from the library or from vkjson. A feature is
  * 1, 0 or -1 for unknown. */

@@ -31,7 +31,6 @@ static const struct {
     const char *name, *words;
 } features[] = {
     {"cl_khr_fp16", "fp16"},
-    {"cl_khr_integer_dot_product", "integer dot product"},
     {"cl_arm_integer_dot_product_int8", "int8 dot product (Arm)"},
     {"cl_arm_integer_dot_product_accumulate_int8", "int8 dot product with sum (Arm)"},
     {"cl_qcom_dot_product8", "int8 dot product (Qualcomm)"},
@@ -54,7 +53,6 @@ static bool symbol(void *library, const char *name, void *out)
 static const char *load(struct opencl *cl, const char *const libraries[])
 {
     void *library = NULL;
-    setenv("POCL_KERNEL_CACHE", "0", 1); /* PoCL: asking leaves nothing in the user's folders */
     for (size_t i = 0; !library && libraries[i]; i++)
         library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
     if (!library)
@@ -122,26 +120,62 @@ static void add_number(struct aglm_facts *facts, const char *prefix, const char 
         aglm_facts_number(facts, key, label, SOURCE, unit, value);
 }
 
+/* Appends to a list of words. */
+static void append(char text[INFO_MAX], const char *between, const char *words)
+{
+    size_t at = strlen(text);
+    snprintf(text + at, INFO_MAX - at, "%s%s", at ? between : "", words);
+}
+
+/* What the extension of OpenCL itself says of products of four packed bytes. */
+static const char *dot_words(const struct opencl *cl, cl_device_id device)
+{
+    cl_device_integer_dot_product_acceleration_properties_khr fast = {0};
+    size_t size = 0;
+    const cl_device_info what = CL_DEVICE_INTEGER_DOT_PRODUCT_ACCELERATION_PROPERTIES_8BIT_KHR;
+    if (cl->device_info(device, what, 0, NULL, &size) != CL_SUCCESS || size != sizeof(fast) ||
+        cl->device_info(device, what, size, &fast, NULL) != CL_SUCCESS)
+        return "int8 dot product";
+    return fast.signed_accelerated ? "int8 dot product in hardware"
+                                   : "int8 dot product, not in hardware";
+}
+
+/* The extensions that help, then which of the three that matter most are missing. */
+static void features_text(const struct opencl *cl, cl_device_id device, const char *list,
+                          char text[INFO_MAX])
+{
+    static const char *const wanted[] = {"fp16", "int8 dot product", "subgroups"};
+    for (size_t i = 0; i < sizeof(features) / sizeof(*features); i++)
+        if (has_word(list, features[i].name))
+            append(text, ", ", features[i].words);
+    if (has_word(list, "cl_khr_integer_dot_product"))
+        append(text, ", ", dot_words(cl, device));
+    /* OpenCL 3.0 may have subgroups without the extension. */
+    if (device_number(cl, device, CL_DEVICE_MAX_NUM_SUB_GROUPS) > 0 && !strstr(text, "subgroups"))
+        append(text, ", ", "subgroups");
+    char had[INFO_MAX];
+    snprintf(had, sizeof(had), "%s", text);
+    const char *not = text[0] ? "; not " : "not ";
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
+        if (strstr(had, wanted[i]))
+            continue;
+        size_t at = strlen(text);
+        snprintf(text + at, INFO_MAX - at, "%s%s", not, wanted[i]);
+        not = ", ";
+    }
+}
+
 static void add_features(struct aglm_facts *facts, const struct opencl *cl, cl_device_id device,
                          const char *prefix)
 {
     char text[INFO_MAX] = "", *list = malloc(EXTENSIONS_MAX);
-    size_t at = 0;
     if (!list) {
         facts->out_of_memory = true;
         return;
     }
     device_text(cl, device, CL_DEVICE_EXTENSIONS, list, EXTENSIONS_MAX);
-    for (size_t i = 0; i < sizeof(features) / sizeof(*features); i++)
-        if (has_word(list, features[i].name) && at < sizeof(text))
-            at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s", at ? ", " : "",
-                                   features[i].words);
-    /* OpenCL 3.0 may have subgroups without the extension. */
-    double subgroups = device_number(cl, device, CL_DEVICE_MAX_NUM_SUB_GROUPS);
-    if (subgroups > 0 && !strstr(text, "subgroups") && at < sizeof(text))
-        snprintf(text + at, sizeof(text) - at, "%ssubgroups", at ? ", " : "");
-    if (list[0] && !text[0])
-        snprintf(text, sizeof(text), "none of those that help");
+    if (list[0])
+        features_text(cl, device, list, text);
     add_text(facts, prefix, "features", "OpenCL features", text);
     free(list);
 }

@@ -54,8 +54,6 @@ static bool create_instance(struct vulkan *vk)
 static const char *load(struct vulkan *vk, const char *const libraries[])
 {
     void *library = NULL;
-    setenv("MESA_SHADER_CACHE_DISABLE", "true",
-           1); /* asking leaves nothing in the user's folders */
     for (size_t i = 0; !library && libraries[i]; i++)
         library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
     if (!library)

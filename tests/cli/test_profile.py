@@ -1,8 +1,10 @@
 """The profile: what it measures and what not, its page, its documented JSON."""
 import json
 import os
+import signal
 import socket
 import subprocess
+import time
 import unittest
 
 from cli import Case, PROGRAM, main
@@ -29,6 +31,7 @@ class Profile(Case):
             self.assertLessEqual(len(line), 80, line)
 
     def test_passive_measures_and_writes_nothing(self):
+        self.env["TMPDIR"] = self.place
         facts = self.facts("--passive")
         self.assertEqual([k for k in facts if k.startswith(MEASURED)], [])
         self.assertNotIn("storage.read", facts)
@@ -103,6 +106,34 @@ class Profile(Case):
             with self.subTest(args=args):
                 _, err = self.run_it("profile", *args, code=2)
                 self.assertIn(word, err)
+
+    def hang_driver(self):
+        """Has OpenCL's loader load a library that writes into all folders of its user's and then hangs."""
+        driver = os.environ.get("AGLM_BAD_DRIVER")
+        if not driver or "built without" in (self.facts("--passive").get("gpu.opencl") or {}).get("unknown", ""):
+            self.skipTest("built without OpenCL")
+        self.env.update(OCL_ICD_VENDORS=driver, AGLM_BAD_DRIVER_DOES="hang", TMPDIR=self.place)
+
+    def test_hanging_driver_is_given_up(self):
+        self.hang_driver()
+        facts = self.facts("--passive")
+        if "there is no OpenCL library" in (facts.get("gpu.opencl") or {}).get("unknown", ""):
+            self.skipTest("OpenCL's loader is not installed")
+        self.assertIn("no answer within", facts["probe.opencl"]["unknown"])
+        self.assertNotIn("probe.vulkan", facts)
+        self.assertIn("storage.free", facts)
+        self.assertEqual(os.listdir(self.place), [])
+
+    def test_interrupted_driver_leaves_nothing(self):
+        self.hang_driver()
+        process = self.start("profile", "--passive")
+        while process.poll() is None and not os.listdir(self.place):
+            time.sleep(0.01)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        self.assertIn(process.returncode, (0, -signal.SIGINT))  # 0: there was no loader, and nothing hung
+        self.assertEqual(os.listdir(self.place), [])
 
     def test_killed_leaves_no_file(self):
         process = subprocess.Popen([PROGRAM, "profile", "--storage-dir", "."], cwd=self.place, env=self.env,

@@ -1,6 +1,6 @@
 /* Graphics: vkjson, the drivers' files, and libraries that crash or hang. The real ones are asked
  * in test_gpu_drivers.c. AGLM_VKJSON is the fuzz corpus of vkjson, AGLM_BAD_DRIVER a library that
- * does as the environment says. */
+ * writes where drivers do and then does as the environment says. */
 #include "tests/unit/probes/suites.h"
 #include "tests/unit/probes/tree.h"
 
@@ -10,9 +10,11 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct tree tree;
 static struct aglm_vulkan_device devices[AGLM_GPU_DEVICES_MAX];
@@ -216,16 +218,6 @@ END_TEST
 /* ---- bad libraries ---- */
 
 #ifdef AGLM_HAVE_GPU_HEADERS
-static void ask_opencl(struct aglm_facts *facts, const void *arg)
-{
-    aglm_gpu_opencl(facts, arg);
-}
-
-static void ask_vulkan(struct aglm_facts *facts, const void *arg)
-{
-    aglm_gpu_vulkan(facts, arg);
-}
-
 static const char *const bad[] = {"no-such-library.so", AGLM_BAD_DRIVER, NULL};
 static const char *const absent[] = {"no-such-library.so", NULL};
 
@@ -240,18 +232,88 @@ static const struct {
     {"empty", 60000, NULL, "its library lacks a function"},
 };
 
+/* The user's folders, in a tree of their own: "home" with a file, "cache", "tmp". */
+static const struct {
+    const char *variable, *folder;
+} folders[] = {{"HOME", "/home"},
+               {"XDG_CACHE_HOME", "/cache"},
+               {"TMPDIR", "/tmp"},
+               {"POCL_CACHE_DIR", "/cache"},
+               {"MESA_SHADER_CACHE_DIR", "/cache"},
+               {"AGLM_BAD_DRIVER_ELSEWHERE", "/home"}};
+
+static void move_in(void)
+{
+    char path[256];
+    tree_text(&tree, "/home/mine", "mine\n");
+    tree_text(&tree, "/cache/mine", "mine\n");
+    tree_text(&tree, "/tmp/mine", "mine\n");
+    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+        snprintf(path, sizeof(path), "%s%s", tree.root, folders[i].folder);
+        ck_assert_int_eq(setenv(folders[i].variable, path, 1), 0);
+    }
+}
+
+/* Nothing came, nothing went, and this process's environment is what it was. */
+static void check_untouched(void)
+{
+    struct aglm_fsroot fs;
+    char path[256];
+    ck_assert_int_eq(aglm_fsroot_open(&fs, tree.root, NULL), 0);
+    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+        struct aglm_fsroot_names names = {0};
+        ck_assert_int_eq(aglm_fsroot_list(&fs, folders[i].folder, "", &names), 0);
+        ck_assert_msg(names.count == 1, "%s: %s", folders[i].folder, names.names[0]);
+        ck_assert_str_eq(names.names[0], "mine");
+        aglm_fsroot_names_finish(&names);
+        snprintf(path, sizeof(path), "%s%s", tree.root, folders[i].folder);
+        ck_assert_str_eq(getenv(folders[i].variable), path);
+    }
+    aglm_fsroot_close(&fs);
+}
+
 START_TEST(bad_drivers)
 {
+    const struct aglm_gpu_driver asked[] = {
+        {"driver", "Driver", aglm_gpu_opencl, bad, drivers[_i].timeout_ms},
+        {"driver", "Driver", aglm_gpu_vulkan, bad, drivers[_i].timeout_ms}};
     struct aglm_facts facts = {0};
+    sigset_t before, after;
+    move_in();
     ck_assert_int_eq(setenv("AGLM_BAD_DRIVER_DOES", drivers[_i].how, 1), 0);
-    aglm_guard_run(&facts, "driver", drivers[_i].timeout_ms, ask_opencl, bad);
-    aglm_guard_run(&facts, "driver", drivers[_i].timeout_ms, ask_vulkan, bad);
+    ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, NULL, &before), 0);
+    aglm_gpu_ask(&facts, &asked[0]);
+    aglm_gpu_ask(&facts, &asked[1]);
     ck_assert_uint_eq(facts.n, 2);
     for (size_t i = 0; i < 2; i++) {
         const char *own = i == 0 ? "gpu.opencl" : "gpu.vulkan";
         ck_assert_int_eq(facts.v[i].kind, AGLM_FACT_UNKNOWN);
         ck_assert_str_eq(facts.v[i].key, drivers[_i].key ? drivers[_i].key : own);
         ck_assert_str_eq(facts.v[i].text, drivers[_i].reason);
+    }
+    check_untouched();
+    ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, NULL, &after), 0);
+    ck_assert(sigismember(&before, SIGINT) == sigismember(&after, SIGINT));
+    aglm_facts_finish(&facts);
+}
+END_TEST
+
+/* What the folder is for: without it the same library writes into the user's folders. */
+static void ask_plainly(struct aglm_facts *facts, const void *arg)
+{
+    aglm_gpu_opencl(facts, arg);
+}
+
+START_TEST(bad_driver_writes)
+{
+    struct aglm_facts facts = {0};
+    char path[256];
+    move_in();
+    ck_assert_int_eq(setenv("AGLM_BAD_DRIVER_DOES", "empty", 1), 0);
+    aglm_guard_run(&facts, "driver", 60000, ask_plainly, bad);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s%s/cache/kernels/one", tree.root, folders[i].folder);
+        ck_assert_int_eq(access(path, F_OK), 0);
     }
     aglm_facts_finish(&facts);
 }
@@ -283,6 +345,7 @@ Suite *gpu_suite(void)
     tcase_add_loop_test(tc, driver_files, 0, (int)(sizeof(files) / sizeof(*files)));
 #ifdef AGLM_HAVE_GPU_HEADERS
     tcase_add_loop_test(tc, bad_drivers, 0, (int)(sizeof(drivers) / sizeof(*drivers)));
+    tcase_add_test(tc, bad_driver_writes);
     tcase_add_test(tc, absent_drivers);
 #endif
     suite_add_tcase(suite, tc);
