@@ -429,6 +429,7 @@ static void finish(struct run *run)
 /* From a good plan to the exit code. */
 static int execute(struct run *run)
 {
+    static const struct aglm_telemetry_options telemetry = {0};
     struct aglm_err err = {0};
     struct aglm_run_setup setup = {.options = &run->options,
                                    .plan = &run->plan,
@@ -437,6 +438,7 @@ static int execute(struct run *run)
                                    .cancelled = on_cancelled,
                                    .event = on_event,
                                    .roof = run->options.roof ? aglm_roof_measure : NULL,
+                                   .telemetry = &telemetry,
                                    .record = on_record,
                                    .failed = on_failed};
     aglm_progress_init(&run->progress, stderr, run->options.progress, run->options.quiet);

@@ -165,6 +165,12 @@ static void fill_ours(struct aglm_row *row, const struct aglm_record *r,
     cut(row, "peak_rss_bytes", d->peak_rss_bytes);
     text(row, "affinity", r->affinity);
     real(row, "others_cpu_percent_max", d->others_cpu_percent_max);
+    real(row, "temperature_median_degc", d->temperature_median_degc);
+    real(row, "temperature_max_degc", d->temperature_max_degc);
+    real(row, "frequency_low_khz", d->frequency_low_khz);
+    real(row, "joules_per_token", d->joules_per_token);
+    text(row, "energy", d->energy);
+    real(row, "telemetry_cpu_percent", d->telemetry_cpu_percent);
     whole(row, "repetitions", r->repetitions);
     whole(row, "n_samples", r->n_samples);
     flag(row, "warmup", r->warmup);

@@ -134,7 +134,8 @@ static int run_profiled(struct aglm_sample *out, struct aglm_session *session,
 
 int aglm_measure_once(struct aglm_sample *out, struct aglm_session *session, const int32_t *tokens,
                       const struct aglm_test *test, uint32_t n_vocab,
-                      struct aglm_op_profile *profile, struct aglm_err *err)
+                      struct aglm_op_profile *profile, struct aglm_telemetry *telemetry,
+                      struct aglm_err *err)
 {
     struct aglm_sample s = {.n_token_ns = test->n_gen > 1 ? test->n_gen - 1 : 0};
     s.token_ns = calloc(s.n_token_ns + 1, sizeof(*s.token_ns));
@@ -146,10 +147,12 @@ int aglm_measure_once(struct aglm_sample *out, struct aglm_session *session, con
     }
     int rc = aglm_measure_fill(session, tokens, test->n_depth, err);
     if (rc == 0) {
+        aglm_telemetry_begin(telemetry);
         aglm_conditions_take(&s.before, NULL);
         rc = run_profiled(&s, session, tokens + test->n_depth, test, n_vocab, profile, err);
         aglm_conditions_take(&s.after, NULL);
         aglm_conditions_between(&s.before, &s.after);
+        aglm_telemetry_end(telemetry, &s.during);
     }
     aglm_session_truncate(session, test->n_depth);
     if (rc < 0) {

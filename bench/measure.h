@@ -5,6 +5,7 @@
 
 #include "bench/matrix.h"
 #include "bench/record.h"
+#include "bench/telemetry.h"
 #include "engine/ops.h"
 #include "engine/session.h"
 #include "probes/err.h"
@@ -24,10 +25,12 @@ int aglm_measure_warm_up(struct aglm_session *session, const int32_t *tokens,
 /* Fills the cache, then measures; the session is left at n_depth. tokens: [n_depth + n_prompt +
  * n_gen] ids. n_vocab: 0, or the logits' number, and then each generated token is the most likely
  * one and not that of tokens; choosing it is timed. profile: NULL, or two to which the operators of
- * prefill and of decode are added. On success *out holds the times and the
- * conditions before and after, and owns token_ns. */
+ * prefill and of decode are added. telemetry: NULL, or what watches the
+ * window. On success *out holds the times and the conditions before, during and after, and owns
+ * token_ns. */
 int aglm_measure_once(struct aglm_sample *out, struct aglm_session *session, const int32_t *tokens,
                       const struct aglm_test *test, uint32_t n_vocab,
-                      struct aglm_op_profile *profile, struct aglm_err *err);
+                      struct aglm_op_profile *profile, struct aglm_telemetry *telemetry,
+                      struct aglm_err *err);
 
 #endif

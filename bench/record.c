@@ -233,7 +233,8 @@ static cJSON *sample_to_json(const struct aglm_sample *s)
         !aglm_record_json_add(object, "peak_rss_bytes",
                               aglm_record_json_whole(s->peak_rss_bytes)) ||
         !aglm_record_json_add(object, "before", conditions_to_json(&s->before)) ||
-        !aglm_record_json_add(object, "after", conditions_to_json(&s->after))) {
+        !aglm_record_json_add(object, "after", conditions_to_json(&s->after)) ||
+        !aglm_record_during_json(object, &s->during)) {
         goto fail;
     }
     return object;
@@ -391,6 +392,9 @@ static int sample_from_json(struct aglm_sample *s, const cJSON *object, size_t i
     }
     if (!conditions_from_json(&s->after, cJSON_GetObjectItemCaseSensitive(object, "after"))) {
         return bad(err, i, "after");
+    }
+    if (!aglm_record_during_parse(&s->during, cJSON_GetObjectItemCaseSensitive(object, "during"))) {
+        return bad(err, i, "during");
     }
     return 0;
 }

@@ -9,6 +9,7 @@
 #ifndef AGLM_BENCH_RECORD_H
 #define AGLM_BENCH_RECORD_H
 
+#include "bench/during.h"
 #include "probes/err.h"
 #include "probes/profile.h"
 
@@ -27,6 +28,7 @@ struct aglm_sample {
     uint64_t total_ns;       /* the whole timed window: what llama-bench calls samples_ns */
     uint64_t peak_rss_bytes; /* of the process so far */
     struct aglm_conditions before, after;
+    struct aglm_during during; /* readings is 0 where nobody watched */
 };
 
 /* One limit of the device, over all windows in which it was measured; NaN: not measured. */
@@ -155,6 +157,12 @@ struct aglm_results {
      * (bytes_per_token + kv_bytes_per_token) * decode_ts of the read bandwidth. */
     double prefill_roof_percent, decode_roof_percent;
     double peak_rss_bytes, others_cpu_percent_max;
+    /* While it ran, over all repetitions that were watched. */
+    double temperature_min_degc, temperature_median_degc, temperature_max_degc;
+    double frequency_low_khz, limit_low_percent, cooling_max_percent, android_status_max;
+    double joules_per_token;      /* of the repetitions whose energy is known, all their tokens */
+    double telemetry_cpu_percent; /* of one core, the most that watching took */
+    char energy[96];              /* what joules is from, or why not; "": unwatched */
 };
 void aglm_results_derive(struct aglm_results *out, const struct aglm_record *record);
 

@@ -31,5 +31,9 @@ int aglm_record_operators_parse(struct aglm_record *record, const cJSON *array,
 bool aglm_record_accuracy_json(cJSON *root, const struct aglm_record *record);
 int aglm_record_accuracy_parse(struct aglm_record *record, const cJSON *object,
                                struct aglm_err *err);
+/* record_during.c: "during" of a sample's JSON; left out, and NULL taken, where nobody watched.
+ * False for lack of memory, and for what is missing or mistyped. */
+bool aglm_record_during_json(cJSON *sample, const struct aglm_during *during);
+bool aglm_record_during_parse(struct aglm_during *during, const cJSON *object);
 
 #endif

@@ -9,6 +9,7 @@
 #include "bench/verdict.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,6 +135,37 @@ static void derive_conditions(struct aglm_results *out, const struct aglm_record
     }
 }
 
+/* Medians of repetitions are few: their median is that of the test. x: room for one of each. */
+static void derive_during(struct aglm_results *out, const struct aglm_record *r, double *x)
+{
+    double joules = 0, tokens = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_samples; i++) {
+        const struct aglm_during *d = &r->samples[i].during;
+        if (d->readings == 0) {
+            continue;
+        }
+        /* fmin and fmax leave out what is NaN. */
+        out->temperature_min_degc = fmin(out->temperature_min_degc, d->temperature_min_degc);
+        out->temperature_max_degc = fmax(out->temperature_max_degc, d->temperature_max_degc);
+        out->frequency_low_khz = fmin(out->frequency_low_khz, d->frequency_low_khz);
+        out->limit_low_percent = fmin(out->limit_low_percent, d->limit_low_percent);
+        out->cooling_max_percent = fmax(out->cooling_max_percent, d->cooling_max_percent);
+        out->android_status_max = fmax(out->android_status_max, d->android_status);
+        out->telemetry_cpu_percent = fmax(out->telemetry_cpu_percent, d->own_cpu_percent);
+        if (!isnan(d->temperature_median_degc)) {
+            x[n++] = d->temperature_median_degc;
+        }
+        if (!isnan(d->joules)) {
+            joules += d->joules;
+            tokens += (double)r->n_prompt + (double)r->n_gen;
+        }
+        snprintf(out->energy, sizeof(out->energy), "%s", d->energy);
+    }
+    out->temperature_median_degc = median_of(x, n);
+    out->joules_per_token = tokens > 0 ? joules / tokens : NAN;
+}
+
 void aglm_results_derive(struct aglm_results *out, const struct aglm_record *r)
 {
     *out = (struct aglm_results){.avg_ns = NAN,
@@ -156,7 +188,16 @@ void aglm_results_derive(struct aglm_results *out, const struct aglm_record *r)
                                  .prefill_roof_percent = NAN,
                                  .decode_roof_percent = NAN,
                                  .peak_rss_bytes = NAN,
-                                 .others_cpu_percent_max = NAN};
+                                 .others_cpu_percent_max = NAN,
+                                 .temperature_min_degc = NAN,
+                                 .temperature_median_degc = NAN,
+                                 .temperature_max_degc = NAN,
+                                 .frequency_low_khz = NAN,
+                                 .limit_low_percent = NAN,
+                                 .cooling_max_percent = NAN,
+                                 .android_status_max = NAN,
+                                 .joules_per_token = NAN,
+                                 .telemetry_cpu_percent = NAN};
     size_t n_tokens = 0;
     for (size_t i = 0; i < r->n_samples; i++) {
         n_tokens += r->samples[i].n_token_ns;
@@ -171,5 +212,6 @@ void aglm_results_derive(struct aglm_results *out, const struct aglm_record *r)
     derive_roof(out, r);
     derive_token_times(out, r, x);
     derive_conditions(out, r);
+    derive_during(out, r, x);
     free(x);
 }

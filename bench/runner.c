@@ -162,6 +162,9 @@ static int ensure_session(struct runner *r, size_t i, bool *opened, struct aglm_
     rc = aglm_session_open(&r->session, model, &options, err);
     r->session_test = i;
     *opened = rc == 0;
+    if (rc == 0) {
+        aglm_telemetry_cpus(r->telemetry, aglm_session_affinity(r->session));
+    }
     return rc;
 }
 
@@ -233,7 +236,7 @@ static int measure(struct runner *r, size_t i, struct aglm_err *err)
     tell(r, AGLM_RUN_MEASURE, v, i, test->record.n_samples + 1, 0);
     rc = aglm_measure_once(&sample, r->session, aglm_runner_tokens(r, i), aglm_runner_test(r, i),
                            aglm_runner_test(r, i)->prompt != NULL ? n_vocab : 0,
-                           r->setup->options->profile_ops ? test->ops : NULL, err);
+                           r->setup->options->profile_ops ? test->ops : NULL, r->telemetry, err);
     if (rc < 0) {
         return rc;
     }
@@ -327,6 +330,17 @@ static void roof_between_rounds(struct runner *r)
     enum { SHARE = 20 };
     if (r->roofs != NULL && aglm_clock_ns() - r->roof_ns > SHARE * aglm_roofs_last_ns(r->roofs)) {
         measure_roof(r, AGLM_ROOFS_ROUND);
+    }
+}
+
+/* Results without it are results all the same: said once. */
+static void start_telemetry(struct runner *r)
+{
+    struct aglm_err err = {0};
+    if (r->setup->telemetry != NULL &&
+        aglm_telemetry_create(&r->telemetry, r->setup->telemetry, &err) < 0) {
+        aglm_err_prefix(&err, "results without what the device goes through");
+        r->setup->failed(r->setup->ctx, &err);
     }
 }
 
@@ -427,6 +441,7 @@ int aglm_run(struct aglm_run_result *out, const struct aglm_run_setup *setup, st
     if (rc < 0) {
         goto out;
     }
+    start_telemetry(&r);
     run_groups(&r);
     if (!r.interrupted) {
         measure_roof(&r, AGLM_ROOFS_END);
@@ -439,6 +454,7 @@ out:
         aglm_suite_prompt_finish(&r.tests[i].prompt);
         aglm_record_finish(&r.tests[i].record);
     }
+    aglm_telemetry_destroy(&r.telemetry);
     aglm_roofs_destroy(&r.roofs);
     free(r.variants);
     free(r.tests);

@@ -11,6 +11,7 @@
 #include "bench/options.h"
 #include "bench/record.h"
 #include "bench/roofs.h"
+#include "bench/telemetry.h"
 #include "probes/err.h"
 
 #include <stdbool.h>
@@ -43,6 +44,8 @@ struct aglm_run_setup {
     void (*event)(void *ctx, const struct aglm_run_event *event);
     /* aglm_roof_measure, or a test's; NULL: results go without their roof. */
     aglm_roof_fn roof;
+    /* Where the device is watched while tests run; NULL: nobody watches. */
+    const struct aglm_telemetry_options *telemetry;
     /* After every repetition, and once more with the last verdict when a test ends early, or when
      * the roof was measured again at the end. */
     void (*record)(void *ctx, const struct aglm_record *record);

@@ -29,8 +29,9 @@ struct runner {
     size_t session_test; /* whose configuration the session has; valid while session is open */
     size_t last_test;    /* SIZE_MAX: none yet */
     uint64_t start_ns;
-    uint64_t roof_ns;         /* when the roof was measured last */
-    struct aglm_roofs *roofs; /* NULL: not asked for */
+    uint64_t roof_ns;                 /* when the roof was measured last */
+    struct aglm_roofs *roofs;         /* NULL: not asked for */
+    struct aglm_telemetry *telemetry; /* NULL: nobody watches */
     size_t n_failed, n_skipped;
     bool shuffle_all, interrupted, time_up;
 };

@@ -1,11 +1,12 @@
-/* Verdicts: others' load, affinity not granted, ended early, wrong answers. Inputs: a record with
- * its samples. Outputs: its valid and reasons. What is unknown is no reason: the record shows it as
- * unknown.
+/* Verdicts: others' load, throttling, affinity not granted, ended early, wrong answers. Inputs: a
+ * record with its samples. Outputs: its valid and reasons. What is unknown is no reason: the record
+ * shows it as unknown.
  */
 #include "bench/verdict.h"
 
 #include "bench/cpumask.h"
 #include "bench/tally.h"
+#include "probes/android_thermal.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -80,6 +81,50 @@ static void check_affinity(struct aglm_record *record)
     add_reason(record, reason);
 }
 
+/* How hot a device was is no reason; that something slowed it down is. */
+static void check_throttling(struct aglm_record *record)
+{
+    double status = NAN, times = NAN, limit = NAN, top = NAN, cooling = NAN;
+    char reason[128];
+    for (size_t i = 0; i < record->n_samples; i++) {
+        const struct aglm_during *d = &record->samples[i].during;
+        if (d->readings == 0) {
+            continue;
+        }
+        status = max_known(status, d->android_status);
+        times = max_known(times, d->throttles);
+        if (d->limit_low_percent < d->limit_top_percent - AGLM_VERDICT_LIMIT_PERCENT &&
+            !(d->limit_low_percent >= limit)) {
+            limit = d->limit_low_percent;
+            top = d->limit_top_percent;
+        }
+        if (d->cooling_max_percent > d->cooling_floor_percent) {
+            cooling = max_known(cooling, d->cooling_max_percent);
+        }
+    }
+    if (status > 0) {
+        snprintf(reason, sizeof(reason), "throttled: Android's thermal status was %s",
+                 aglm_android_status_word((int)status));
+        add_reason(record, reason);
+    }
+    if (times > 0) {
+        snprintf(reason, sizeof(reason), "throttled: the CPU slowed itself down (counted %.0f)",
+                 times);
+        add_reason(record, reason);
+    }
+    if (!isnan(limit)) {
+        snprintf(reason, sizeof(reason),
+                 "throttled: the limit on CPU frequencies fell from %.0f%% to %.0f%%", top, limit);
+        add_reason(record, reason);
+    }
+    if (!isnan(cooling)) {
+        snprintf(reason, sizeof(reason),
+                 "throttled: cooling devices slowed the CPUs (at %.0f%% of what they can)",
+                 cooling);
+        add_reason(record, reason);
+    }
+}
+
 void aglm_verdict_set(struct aglm_record *record, const char *early)
 {
     char reason[300];
@@ -95,6 +140,7 @@ void aglm_verdict_set(struct aglm_record *record, const char *early)
         snprintf(reason, sizeof(reason), "others used %.0f%% of the CPU", others);
         add_reason(record, reason);
     }
+    check_throttling(record);
     check_affinity(record);
 }
 

@@ -10,6 +10,8 @@
 #define AGLM_VERDICT_OTHERS_MAX_PERCENT 15.0
 /* The kernel counts CPU time in ticks of 10 ms: fewer ticks of all CPUs together say too little. */
 #define AGLM_VERDICT_MIN_TICKS 100.0
+/* A limit on the frequency of CPUs may sink by this much of what they are made for. */
+#define AGLM_VERDICT_LIMIT_PERCENT 1.0
 
 /* The load of others in percent of all CPUs, the worst over the repetitions that are long enough to
  * be judged alone and over the short ones taken together; NaN when there is too little to judge. */
@@ -20,9 +22,10 @@ double aglm_verdict_others_percent(const struct aglm_record *record);
  * watched is said beside it. */
 const char *aglm_verdict_others_unknown(const struct aglm_record *record);
 
-/* Sets valid and reasons from the samples, the affinity and how the test ended. early: NULL when
- * all repetitions were done, else why not ("interrupted", "time was up", "failed: …", "in
- * progress"). */
+/* Sets valid and reasons from the samples (load of others, throttling: any thermal status above
+ * none, since even the lightest is known to cost a quarter of the speed), the affinity and how the
+ * test ended. early: NULL when all repetitions were done, else why not ("interrupted", "time was
+ * up", "failed: …", "in progress"). */
 void aglm_verdict_set(struct aglm_record *record, const char *early);
 
 /* Fewer answers than this are too few to condemn a quantization. */

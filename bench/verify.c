@@ -54,7 +54,7 @@ static int measure(struct aglm_verify_line *l, struct aglm_session *session, con
     int rc = aglm_measure_warm_up(session, ids, &test, AGLM_VERIFY_PROMPT, err);
     for (size_t i = 0; i < AGLM_VERIFY_REPETITIONS && rc == 0; i++) {
         struct aglm_sample s = {0};
-        rc = aglm_measure_once(&s, session, ids, &test, 0, NULL, err);
+        rc = aglm_measure_once(&s, session, ids, &test, 0, NULL, NULL, err);
         if (rc == 0) {
             prefill[i] = AGLM_VERIFY_PROMPT / ((double)s.prefill_ns * 1e-9);
             decode[i] = (double)s.n_token_ns /

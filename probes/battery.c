@@ -89,25 +89,35 @@ static void read_current(struct aglm_battery *out, const struct aglm_fsroot *fs)
         out->amperes = -out->amperes;
 }
 
+void aglm_battery_again(struct aglm_battery *b, const struct aglm_fsroot *fs)
+{
+    char text[64];
+    int64_t raw;
+    b->state = AGLM_BATTERY_UNKNOWN;
+    b->volts = b->degc = b->amperes = NAN;
+    b->turned = false;
+    if (supply_text(fs, b->name, "status", text, sizeof(text)) == 0)
+        b->state = state_of(text);
+    if (supply_integer(fs, b->name, "voltage_now", &raw) == 0)
+        b->volts = aglm_battery_volts(raw);
+    if (supply_integer(fs, b->name, "temp", &raw) == 0 && raw >= TENTHS_MIN && raw <= TENTHS_MAX)
+        b->degc = (double)raw / 10;
+    read_current(b, fs);
+}
+
 static void read_battery(struct aglm_battery *out, const struct aglm_fsroot *fs)
 {
     char text[64];
     int64_t raw;
     out->present = true;
-    if (supply_text(fs, out->name, "status", text, sizeof(text)) == 0)
-        out->state = state_of(text);
+    aglm_battery_again(out, fs);
     if (supply_integer(fs, out->name, "capacity", &raw) == 0 && raw >= 0 && raw <= 100)
         out->percent = (double)raw;
-    if (supply_integer(fs, out->name, "voltage_now", &raw) == 0)
-        out->volts = aglm_battery_volts(raw);
-    if (supply_integer(fs, out->name, "temp", &raw) == 0 && raw >= TENTHS_MIN && raw <= TENTHS_MAX)
-        out->degc = (double)raw / 10;
     if (supply_integer(fs, out->name, "charge_counter", &raw) == 0 ||
         supply_integer(fs, out->name, "charge_now", &raw) == 0)
         out->amperes_hours = raw > MICRO / 100 && raw < 100 * MICRO ? (double)raw / MICRO : NAN;
     if (supply_text(fs, out->name, "health", text, sizeof(text)) == 0)
         snprintf(out->health, sizeof(out->health), "%.31s", text);
-    read_current(out, fs);
 }
 
 /* Whether a supply is a battery of the device itself; a mouse's has the scope "Device". */

@@ -41,6 +41,9 @@ double aglm_battery_amperes(int64_t raw, enum aglm_battery_state state);
 /* Reads the first battery that powers the device and the supplies beside it. code is -ENOENT where
  * the folder is missing; with the folder and without a battery it is 0 and present false. */
 void aglm_battery_read(struct aglm_battery *out, const struct aglm_fsroot *fs);
+/* Reads state, voltage, current and temperature of the same battery again, without a look at the
+ * folder and without memory; b->name must not be empty. */
+void aglm_battery_again(struct aglm_battery *b, const struct aglm_fsroot *fs);
 /* Takes over from the text of `dumpsys battery` what is unknown in b. -EILSEQ, and b as it was, if
  * the text is no such dump; -ECANCELED if its values are set by hand ("UPDATES STOPPED"). */
 int aglm_battery_merge_dump(struct aglm_battery *b, const char *text);

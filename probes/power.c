@@ -5,6 +5,7 @@
  * current says what the charger gives and not what the run takes. */
 #include "probes/battery.h"
 #include "probes/command.h"
+#include "probes/energy.h"
 #include "probes/probe.h"
 #include "probes/rapl.h"
 
@@ -95,32 +96,12 @@ static void add_energy(struct aglm_facts *facts, const struct aglm_battery *b,
                        const struct aglm_rapl *rapl)
 {
     const char *key = "power.energy", *label = "Energy of a run";
-    const struct aglm_rapl_domain *package = NULL;
-    for (size_t i = 0; i < rapl->n; i++)
-        if (aglm_rapl_is_package(&rapl->v[i]) && (!package || package->code))
-            package = &rapl->v[i];
-    bool connected = b->state == AGLM_BATTERY_IDLE || b->state == AGLM_BATTERY_FULL;
-    if (package && package->code == 0)
-        aglm_facts_text(facts, key, label, POWERCAP, "from the processor's counters (RAPL)");
-    else if (b->present && b->state == AGLM_BATTERY_CHARGING)
-        aglm_facts_unknown(facts, key, label, b->source, "charging: energy cannot be measured");
-    else if (b->present && connected)
-        aglm_facts_unknown(facts, key, label, b->source,
-                           "on external power: energy cannot be measured");
-    else if (!isnan(aglm_battery_draw_watts(b)))
-        aglm_facts_text(facts, key, label, b->source, "from the battery's current and voltage");
-    else if (b->present && !isnan(b->amperes))
-        aglm_facts_unknown(facts, key, label, b->source,
-                           isnan(b->volts) ? "the battery's voltage is unknown"
-                                           : "whether the battery discharges is unknown");
-    else if (b->present)
-        aglm_facts_unknown(facts, key, label, b->source, "the battery's current: %s",
-                           aglm_fsroot_reason(b->amperes_code));
-    else if (package)
-        aglm_facts_unknown(facts, key, label, POWERCAP, "the processor's counters: %s",
-                           aglm_fsroot_reason(package->code));
+    struct aglm_energy energy;
+    aglm_energy_judge(&energy, b, rapl);
+    if (energy.how == AGLM_ENERGY_UNKNOWN)
+        aglm_facts_unknown(facts, key, label, energy.source, "%s", energy.words);
     else
-        aglm_facts_unknown(facts, key, label, POWERCAP, "no energy counter and no battery");
+        aglm_facts_text(facts, key, label, energy.source, "from the %s", energy.words);
 }
 
 static const char *const dumpsys[] = {"dumpsys", "battery", NULL};

@@ -12,6 +12,19 @@ bool aglm_rapl_is_package(const struct aglm_rapl_domain *domain)
     return strncmp(domain->name, "package", 7) == 0;
 }
 
+static void read_counter(struct aglm_rapl_domain *d, const struct aglm_fsroot *fs)
+{
+    d->code = aglm_fsroot_integer(fs, 0, INT64_MAX, &d->uj, POWERCAP "/%s/energy_uj", d->folder);
+    if (d->code)
+        d->uj = -1;
+}
+
+void aglm_rapl_again(struct aglm_rapl *rapl, const struct aglm_fsroot *fs)
+{
+    for (size_t i = 0; i < rapl->n; i++)
+        read_counter(&rapl->v[i], fs);
+}
+
 void aglm_rapl_read(struct aglm_rapl *out, const struct aglm_fsroot *fs)
 {
     struct aglm_fsroot_names names = {0};
@@ -23,10 +36,7 @@ void aglm_rapl_read(struct aglm_rapl *out, const struct aglm_fsroot *fs)
             continue;
         if (aglm_fsroot_text(fs, d->name, sizeof(d->name), POWERCAP "/%s/name", d->folder))
             snprintf(d->name, sizeof(d->name), "%.31s", names.names[i]);
-        d->code =
-            aglm_fsroot_integer(fs, 0, INT64_MAX, &d->uj, POWERCAP "/%s/energy_uj", d->folder);
-        if (d->code)
-            d->uj = -1;
+        read_counter(d, fs);
         if (aglm_fsroot_integer(fs, 1, INT64_MAX, &d->range_uj, POWERCAP "/%s/max_energy_range_uj",
                                 d->folder))
             d->range_uj = 0;

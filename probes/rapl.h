@@ -24,6 +24,8 @@ struct aglm_rapl {
 };
 
 void aglm_rapl_read(struct aglm_rapl *out, const struct aglm_fsroot *fs);
+/* Reads the counters of the same domains again, without a look at the folder and without memory. */
+void aglm_rapl_again(struct aglm_rapl *rapl, const struct aglm_fsroot *fs);
 /* Whether a domain is a whole package; others are parts of one, or the whole device (psys). */
 bool aglm_rapl_is_package(const struct aglm_rapl_domain *domain);
 /* Joules that all packages used between two readings; NaN if one of them is unknown. */

@@ -14,19 +14,22 @@
 
 enum { ZONES_MAX = 128, MILLIDEG_MIN = -40000, MILLIDEG_MAX = 150000, MILLIDEG_ZERO = 1000 };
 
+int aglm_thermal_zone_degrees(const struct aglm_fsroot *fs, const char *name, double *degc)
+{
+    int64_t millideg;
+    int rc = aglm_fsroot_integer(fs, MILLIDEG_MIN, MILLIDEG_MAX, &millideg, ZONES "/%s/temp", name);
+    if (rc == 0 && llabs(millideg) < MILLIDEG_ZERO)
+        rc = -ERANGE;
+    *degc = rc ? NAN : (double)millideg / 1000;
+    return rc;
+}
+
 void aglm_thermal_zone_read(struct aglm_thermal_zone *out, const struct aglm_fsroot *fs,
                             const char *name)
 {
-    int64_t millideg;
-    *out = (struct aglm_thermal_zone){.degc = NAN};
     if (aglm_fsroot_text(fs, out->type, sizeof(out->type), ZONES "/%s/type", name))
         out->type[0] = '\0';
-    out->code =
-        aglm_fsroot_integer(fs, MILLIDEG_MIN, MILLIDEG_MAX, &millideg, ZONES "/%s/temp", name);
-    if (out->code == 0 && llabs(millideg) < MILLIDEG_ZERO)
-        out->code = -ERANGE;
-    if (out->code == 0)
-        out->degc = (double)millideg / 1000;
+    out->code = aglm_thermal_zone_degrees(fs, name, &out->degc);
 }
 
 double aglm_thermal_hottest(const struct aglm_fsroot *fs)

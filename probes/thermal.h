@@ -16,6 +16,8 @@ struct aglm_thermal_zone {
  * -ERANGE. */
 void aglm_thermal_zone_read(struct aglm_thermal_zone *out, const struct aglm_fsroot *fs,
                             const char *name);
+/* Its temperature alone, NaN with the code. */
+int aglm_thermal_zone_degrees(const struct aglm_fsroot *fs, const char *name, double *degc);
 
 /* The hottest of the zones that can be read (at most 128 are looked at), in °C; NaN if none can. */
 double aglm_thermal_hottest(const struct aglm_fsroot *fs);

@@ -27,6 +27,7 @@ static void row_finish(struct aglm_row *row)
     free(row->rec.operators);
     free(row->operator_figures);
     aglm_accuracy_finish(&row->rec.accuracy);
+    free(row->during);
 }
 
 static double min_known(double a, double b)
@@ -87,6 +88,15 @@ static int load_operators(struct aglm_row *row, const struct aglm_record *rec)
     aglm_operators_rest(&row->rest[AGLM_PHASE_PREFILL], rec, "prefill");
     aglm_operators_rest(&row->rest[AGLM_PHASE_DECODE], rec, "decode");
     return 0;
+}
+
+static int load_during(struct aglm_row *row, const struct aglm_record *rec)
+{
+    row->during = calloc(rec->n_samples + 1, sizeof(*row->during));
+    for (size_t i = 0; row->during && i < rec->n_samples; i++)
+        if (rec->samples[i].during.readings > 0)
+            row->during[row->n_during++] = rec->samples[i].during;
+    return row->during ? 0 : -ENOMEM;
 }
 
 static int load_totals(struct aglm_row *row, const struct aglm_record *rec)
@@ -158,7 +168,8 @@ static int add_row(void *ctx, const struct aglm_record *rec)
             max_known(row->frequency_max, max_known(b->frequency_mean_khz, a->frequency_mean_khz));
     }
     set->n_rows++; /* from here on it is freed with the set */
-    if (load_totals(row, rec) < 0 || load_tokens(row, rec) < 0 || load_operators(row, rec) < 0)
+    if (load_totals(row, rec) < 0 || load_tokens(row, rec) < 0 || load_operators(row, rec) < 0 ||
+        load_during(row, rec) < 0)
         return -ENOMEM;
     if (strcmp(l->last_run, rec->run_uuid) != 0)
         set->n_runs++;

@@ -38,6 +38,8 @@ struct aglm_row {
     double memory_available_min;                    /* bytes, NaN unknown; over all samples */
     double temperature_max;                         /* degC, NaN unknown */
     double frequency_min, frequency_max;            /* kHz, mean of the CPUs; NaN unknown */
+    struct aglm_during *during; /* [n_during] of the repetitions that were watched, in order */
+    size_t n_during;
 };
 
 struct aglm_dataset {

@@ -106,6 +106,7 @@ static void put_tests(struct aglm_text *out, struct aglm_figures *f,
     aglm_text_raw(out, "<section id=\"history\"><h2>History</h2>");
     aglm_text_raw(out, history.data ? history.data : "");
     aglm_text_raw(out, "</section>");
+    aglm_sections_during(out, set);
     aglm_sections_operators(out, set);
     aglm_sections_fusion(out, set);
     aglm_sections_conditions(out, set, f->thresholds);

@@ -20,6 +20,8 @@ void aglm_sections_operators(struct aglm_text *out, const struct aglm_dataset *s
 /* The ladder of quantizations, speed against accuracy kept; see accuracy.c. Nothing where nothing
  * was asked; also for a set without rows. */
 void aglm_sections_accuracy(struct aglm_text *out, struct aglm_figures *f);
+/* Heat, frequencies and energy while the newest tests ran; nothing where nobody watched. */
+void aglm_sections_during(struct aglm_text *out, const struct aglm_dataset *set);
 void aglm_sections_reproduce(struct aglm_text *out, const struct aglm_dataset *set);
 
 /* These also take one without rows: a device that was only looked at. What it is fit for

@@ -401,6 +401,19 @@ static int put_conditions(struct aglm_store *store, int64_t sample, int moment,
     return finish_put(&b, NULL);
 }
 
+static int put_during(struct aglm_store *store, int64_t sample, const struct aglm_during *during)
+{
+    struct aglm_row_binder b = {.next = 1};
+    if (during->readings == 0)
+        return SQLITE_OK;
+    b.rc = prepare(store, &b.stmt,
+                   "INSERT INTO telemetry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                   "?)");
+    aglm_row_put_int(&b, (uint64_t)sample);
+    aglm_row_put_during(&b, during);
+    return finish_put(&b, NULL);
+}
+
 static int put_sample(struct aglm_store *store, int64_t test, size_t seq,
                       const struct aglm_sample *s)
 {
@@ -417,6 +430,8 @@ static int put_sample(struct aglm_store *store, int64_t test, size_t seq,
         rc = put_conditions(store, id, 0, &s->before);
     if (rc == SQLITE_OK)
         rc = put_conditions(store, id, 1, &s->after);
+    if (rc == SQLITE_OK)
+        rc = put_during(store, id, &s->during);
     return rc;
 }
 
@@ -532,10 +547,11 @@ static const struct child {
 } children[] = {
     {"SELECT s.prefill_ns, s.first_token_ns, s.total_ns, s.peak_rss_bytes, "
      "s.token_ns, " AGLM_ROW_CONDITION_COLUMNS("b") ", " AGLM_ROW_CONDITION_COLUMNS(
-         "a") " "
+         "a") ", " AGLM_ROW_DURING_COLUMNS " "
               "FROM sample s "
               "LEFT JOIN conditions b ON b.sample_id = s.id AND b.moment = 0 "
               "LEFT JOIN conditions a ON a.sample_id = s.id AND a.moment = 1 "
+              "LEFT JOIN telemetry d ON d.sample_id = s.id "
               "WHERE s.test_id = ?1 ORDER BY s.seq",
      aglm_row_take_sample},
     {"SELECT phase, name, calls, ns, wait_ns, weight_bytes, kv_bytes, act_bytes, int8_ops, "

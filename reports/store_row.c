@@ -99,6 +99,28 @@ void aglm_row_put_conditions(struct aglm_row_binder *b, const struct aglm_condit
         put_real(b, values[i]);
 }
 
+void aglm_row_put_during(struct aglm_row_binder *b, const struct aglm_during *d)
+{
+    const double values[] = {d->own_cpu_percent,
+                             d->temperature_min_degc,
+                             d->temperature_median_degc,
+                             d->temperature_max_degc,
+                             d->frequency_low_khz,
+                             d->limit_low_percent,
+                             d->limit_top_percent,
+                             d->cooling_max_percent,
+                             d->cooling_floor_percent,
+                             d->throttles,
+                             d->android_status,
+                             d->battery_max_degc,
+                             d->joules};
+    aglm_row_put_int(b, (uint64_t)d->started_ms);
+    aglm_row_put_int(b, d->readings);
+    aglm_row_put_text(b, d->energy);
+    for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+        put_real(b, values[i]);
+}
+
 void aglm_row_put_sample(struct aglm_row_binder *b, const struct aglm_sample *s)
 {
     const uint64_t numbers[] = {s->prefill_ns, s->first_token_ns, s->total_ns, s->peak_rss_bytes};
@@ -271,6 +293,29 @@ static void take_conditions(struct taker *t, struct aglm_conditions *c)
         *values[i] = take_real(t);
 }
 
+/* A sample that nobody watched has NULLs. */
+static void take_during(struct taker *t, struct aglm_during *d)
+{
+    double *const values[] = {&d->own_cpu_percent,
+                              &d->temperature_min_degc,
+                              &d->temperature_median_degc,
+                              &d->temperature_max_degc,
+                              &d->frequency_low_khz,
+                              &d->limit_low_percent,
+                              &d->limit_top_percent,
+                              &d->cooling_max_percent,
+                              &d->cooling_floor_percent,
+                              &d->throttles,
+                              &d->android_status,
+                              &d->battery_max_degc,
+                              &d->joules};
+    d->started_ms = (int64_t)take_int(t);
+    d->readings = (uint32_t)take_int(t);
+    TAKE(t, d->energy);
+    for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+        *values[i] = take_real(t);
+}
+
 int aglm_row_take_sample(sqlite3_stmt *stmt, struct aglm_record *rec)
 {
     struct taker t = {.stmt = stmt};
@@ -289,6 +334,7 @@ int aglm_row_take_sample(sqlite3_stmt *stmt, struct aglm_record *rec)
     }
     take_conditions(&t, &s.before);
     take_conditions(&t, &s.after);
+    take_during(&t, &s.during);
     if (aglm_record_add(rec, &s) == 0)
         return SQLITE_OK;
     free(s.token_ns);

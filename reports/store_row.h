@@ -29,6 +29,13 @@
       ".temperature_max_degc, " m ".frequency_mean_khz, " m ".major_faults, " m \
       ".cpu_total_ticks, " m ".cpu_idle_ticks, " m ".cpu_steal_ticks, " m ".cpu_self_ticks"
 
+/* Of the table telemetry, alias d. */
+#define AGLM_ROW_DURING_COLUMNS                                                                  \
+    "d.started_ms, d.readings, d.energy, d.own_cpu_percent, d.temperature_min_degc, "            \
+    "d.temperature_median_degc, d.temperature_max_degc, d.frequency_low_khz, "                   \
+    "d.limit_low_percent, d.limit_top_percent, d.cooling_max_percent, d.cooling_floor_percent, " \
+    "d.throttles, d.android_status, d.battery_max_degc, d.joules"
+
 /* Binds values one after another; the first failure stays in rc and turns the rest into nothing. */
 struct aglm_row_binder {
     sqlite3_stmt *stmt;
@@ -41,6 +48,7 @@ void aglm_row_put_test(struct aglm_row_binder *b, const struct aglm_record *rec)
 void aglm_row_put_conditions(struct aglm_row_binder *b, const struct aglm_conditions *c);
 /* prefill_ns, first_token_ns, total_ns, peak_rss_bytes, token_ns */
 void aglm_row_put_sample(struct aglm_row_binder *b, const struct aglm_sample *s);
+void aglm_row_put_during(struct aglm_row_binder *b, const struct aglm_during *d);
 
 /* phase, name, calls, ns, wait_ns, weight_bytes, kv_bytes, act_bytes, int8_ops, float_ops */
 void aglm_row_put_operator(struct aglm_row_binder *b, const struct aglm_operator *o);
@@ -56,8 +64,8 @@ void aglm_row_put_part(struct aglm_row_binder *b, const struct aglm_accuracy_par
 /* Fills an initialised record from a row of: test id, test UUID, run UUID, fingerprint, profile,
  * AGLM_ROW_TEST_COLUMNS. Returns an SQLite code. Texts too long for their field are cut. */
 int aglm_row_take_test(sqlite3_stmt *stmt, struct aglm_record *rec);
-/* Appends a sample from a row of the columns of aglm_row_put_sample() and both moments' conditions.
- */
+/* Appends a sample from a row of the columns of aglm_row_put_sample(), both moments' conditions and
+ * AGLM_ROW_DURING_COLUMNS. */
 int aglm_row_take_sample(sqlite3_stmt *stmt, struct aglm_record *rec);
 /* Appends an operator from a row of the columns of aglm_row_put_operator(). */
 int aglm_row_take_operator(sqlite3_stmt *stmt, struct aglm_record *rec);

@@ -51,6 +51,39 @@ class Run(Case):
             self.assertNotIn(" of roof ", self.run_it(*model, *args)[0])
         self.run_it(*model, "--roof", "up", code=2)
 
+    def test_watched(self):
+        """Every repetition is watched; what is known of it and why energy is not, is stored and shown."""
+        rows, _ = self.rows("-m", F32, "-p", "8", "-n", "4", "-r", "2", "--roof", "off", "--db", "x.db")
+        for row in rows:
+            self.assertTrue(row["energy"])
+            self.assertGreaterEqual(row["telemetry_cpu_percent"], 0)
+        db = sqlite3.connect(self.path("x.db"))
+        self.assertEqual(db.execute("SELECT count(*), min(readings) >= 2 FROM telemetry").fetchone(), (4, 1))
+        self.run_it("report", "--db", "x.db", "-o", "x.html")
+        with open(self.path("x.html"), encoding="utf-8") as page:
+            self.assertIn("While the tests ran", page.read())
+
+    def test_android_services(self):
+        """A fake dumpsys stands for a phone that is hot, and charging."""
+        answers = {"thermalservice": "IsStatusOverride: false\nThermal Status: {status}\nHAL Ready: true",
+                   "battery": "Current Battery Service state:\n  status: 2\n  level: 50\n  present: true"}
+        def phone(status):
+            with open(self.path("dumpsys"), "w", encoding="utf-8") as script:
+                script.write("#!/bin/sh\ncase $1 in\n")
+                for service, answer in answers.items():
+                    script.write(f"{service}) echo '{answer.format(status=status)}' ;;\n")
+                script.write("esac\n")
+            os.chmod(self.path("dumpsys"), 0o755)
+            return self.rows(*quick("--roof", "off"))[0]
+        self.env["PATH"] = self.place + ":" + self.env["PATH"]
+        for row in phone(3):
+            self.assertEqual(row["verdict"], "INVALID")
+            self.assertIn("throttled: Android's thermal status was severe", row["reasons"])
+        for row in phone(0):
+            self.assertNotIn("throttled", row["reasons"])
+            if not os.path.exists("/sys/class/power_supply") or not os.listdir("/sys/class/power_supply"):
+                self.assertEqual(row["energy"], "charging: energy cannot be measured")
+
     def test_requantize(self):
         rows, err = self.rows("-m", F32, "-q", "none,q8_0", "-p", "8", "-n", "0", "-r", "1")
         self.assertRegex(err, r"loaded \S+ in [\d.]+ s: ")

@@ -114,5 +114,27 @@ void aglm_samples_add(struct aglm_record *record, uint64_t prefill_ns, uint64_t 
     s.after.cpu_idle_ticks += 600;
     s.after.cpu_self_ticks += 400;
     s.after.others_cpu_percent = 0;
+    aglm_during_init(&s.during);
     ck_assert_int_eq(aglm_record_add(record, &s), 0);
+}
+
+void aglm_samples_during(struct aglm_record *record)
+{
+    struct aglm_during *d = &record->samples[record->n_samples - 1].during;
+    *d = (struct aglm_during){.started_ms = 1700000000456,
+                              .readings = 17,
+                              .own_cpu_percent = 0.125,
+                              .temperature_min_degc = 41,
+                              .temperature_median_degc = 48.5,
+                              .temperature_max_degc = 52,
+                              .frequency_low_khz = 1804800,
+                              .limit_low_percent = 100,
+                              .limit_top_percent = 100,
+                              .cooling_max_percent = 0,
+                              .cooling_floor_percent = 0,
+                              .throttles = 0,
+                              .android_status = 0,
+                              .battery_max_degc = NAN,
+                              .joules = 12.5};
+    snprintf(d->energy, sizeof(d->energy), "processor's counters (RAPL)");
 }

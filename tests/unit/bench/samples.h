@@ -12,6 +12,9 @@ void aglm_samples_record(struct aglm_record *record);
 void aglm_samples_add(struct aglm_record *record, uint64_t prefill_ns, uint64_t first_token_ns,
                       uint64_t token_ns, size_t n_token_ns);
 
+/* Watches the last repetition: nothing slowed it down, 12.5 J. */
+void aglm_samples_during(struct aglm_record *record);
+
 /* One operator in both phases. */
 void aglm_samples_operators(struct aglm_record *record);
 

@@ -18,6 +18,7 @@ START_TEST(round_trip)
     aglm_samples_record(&r);
     aglm_samples_add(&r, 123456789012345, 7, 9, 3);
     aglm_samples_add(&r, 9007199254740993, 1, 9007199254740995, 2);
+    aglm_samples_during(&r);
     aglm_samples_operators(&r);
     r.valid = false;
     snprintf(r.reasons, sizeof(r.reasons), "others used 23%% of the CPU");
@@ -38,6 +39,11 @@ START_TEST(round_trip)
     ck_assert_uint_eq(back.samples[0].n_token_ns, 3);
     ck_assert_double_nan(back.samples[0].before.temperature_max_degc);
     ck_assert_double_eq(back.samples[0].before.frequency_mean_khz, 2400000.5);
+    ck_assert_uint_eq(back.samples[0].during.readings, 0); /* nobody watched */
+    ck_assert_double_nan(back.samples[0].during.temperature_max_degc);
+    ck_assert_uint_eq(back.samples[1].during.readings, 17);
+    ck_assert_double_eq(back.samples[1].during.joules, 12.5);
+    ck_assert_double_nan(back.samples[1].during.battery_max_degc);
     ck_assert_double_eq(back.roof_read.low, 62.5e6);
     ck_assert_double_eq(back.roof_int8.median, 1270.5e9);
     ck_assert_double_nan(back.roof_int8.low);
@@ -148,6 +154,11 @@ static const char *const hostile[][3] = {
     {"\"total_ns\":", "\"total_ns\":[],\"x\":", "samples[0].total_ns"},
     {"\"before\":{", "\"before\":[],\"x\":{", "samples[0].before"},
     {"\"load_1min\":0.25", "\"load_1min\":\"hot\"", "samples[0].before"},
+    {"\"during\":{", "\"during\":[],\"x\":{", "samples[0].during"},
+    {"\"readings\":17", "\"readings\":-1", "samples[0].during"},
+    {"\"joules\":12.5", "\"joules\":\"much\"", "samples[0].during"},
+    {"\"joules\":12.5", "\"watts\":12.5", "samples[0].during"},
+    {"\"energy\":\"pro", "\"energy\":7,\"x\":\"pro", "samples[0].during"},
     {"\"profile\":{", "\"profile\":[],\"x\":{", "profile"},
     {"{\"samples\"", "[{\"samples\"", "not a JSON object"},
 };
@@ -158,6 +169,7 @@ START_TEST(refuses)
     struct aglm_err err = {0};
     aglm_samples_record(&r);
     aglm_samples_add(&r, 5, 7, 9, 2);
+    aglm_samples_during(&r);
     aglm_samples_operators(&r);
     char *json = aglm_record_json(&r);
     const char *const *h = hostile[_i];

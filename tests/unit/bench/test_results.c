@@ -105,6 +105,45 @@ START_TEST(p99_from_a_hundred_tokens)
 }
 END_TEST
 
+START_TEST(while_it_ran)
+{
+    struct aglm_record r;
+    struct aglm_results d;
+    aglm_samples_record(&r);
+    for (int i = 0; i < 3; i++) {
+        aglm_samples_add(&r, 5, 7, 9, 7);
+    }
+    aglm_samples_add(&r, 5, 7, 9, 7);
+    aglm_results_derive(&d, &r);
+    ck_assert_double_nan(d.temperature_max_degc);
+    ck_assert_double_nan(d.joules_per_token);
+    ck_assert_str_eq(d.energy, "");
+    r.n_samples -= 2; /* watch the second, then the third */
+    aglm_samples_during(&r);
+    r.n_samples++;
+    aglm_samples_during(&r);
+    struct aglm_during *last = &r.samples[2].during;
+    last->temperature_min_degc = NAN;
+    last->temperature_median_degc = 60.5;
+    last->temperature_max_degc = 70;
+    last->own_cpu_percent = 0.25;
+    last->joules = NAN;
+    snprintf(last->energy, sizeof(last->energy), "charging: energy cannot be measured");
+    r.n_samples++;
+    aglm_results_derive(&d, &r);
+    ck_assert_double_eq(d.temperature_min_degc, 41);
+    ck_assert_double_eq(d.temperature_median_degc, (48.5 + 60.5) / 2);
+    ck_assert_double_eq(d.temperature_max_degc, 70);
+    ck_assert_double_eq(d.frequency_low_khz, 1804800);
+    ck_assert(d.limit_low_percent == 100 && d.cooling_max_percent == 0);
+    ck_assert_double_eq(d.android_status_max, 0);
+    ck_assert_double_eq_tol(d.joules_per_token, 12.5 / (64 + 8), EPS);
+    ck_assert_double_eq(d.telemetry_cpu_percent, 0.25);
+    ck_assert_str_eq(d.energy, "charging: energy cannot be measured");
+    aglm_record_finish(&r);
+}
+END_TEST
+
 START_TEST(nothing_measured)
 {
     struct aglm_record r;
@@ -142,6 +181,7 @@ Suite *aglm_suite_results(void)
     tcase_add_test(tc, shares_of_the_roof);
     tcase_add_test(tc, phases_that_are_not_there);
     tcase_add_test(tc, p99_from_a_hundred_tokens);
+    tcase_add_test(tc, while_it_ran);
     tcase_add_test(tc, nothing_measured);
     tcase_add_test(tc, null_backend_reads_no_bytes);
     suite_add_tcase(suite, tc);

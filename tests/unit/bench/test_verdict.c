@@ -4,6 +4,7 @@
 #include "tests/unit/bench/suites.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,6 +94,54 @@ START_TEST(affinity)
 }
 END_TEST
 
+static const struct {
+    size_t offset;
+    double value, baseline; /* baseline: of the figure behind it, 0 where there is none */
+    const char *reason;
+} throttled[] = {
+    {offsetof(struct aglm_during, android_status), 1, 0,
+     "throttled: Android's thermal status was light"},
+    {offsetof(struct aglm_during, android_status), 3, 0,
+     "throttled: Android's thermal status was severe"},
+    {offsetof(struct aglm_during, throttles), 4, 0,
+     "throttled: the CPU slowed itself down (counted 4)"},
+    {offsetof(struct aglm_during, limit_low_percent), 62, 100,
+     "throttled: the limit on CPU frequencies fell from 100% to 62%"},
+    {offsetof(struct aglm_during, limit_low_percent), 62, 62, ""}, /* set so before the run */
+    {offsetof(struct aglm_during, limit_low_percent), 99.5, 100, ""},
+    {offsetof(struct aglm_during, cooling_max_percent), 30, 0,
+     "throttled: cooling devices slowed the CPUs (at 30% of what they can)"},
+    {offsetof(struct aglm_during, cooling_max_percent), 30, 30, ""},
+    {offsetof(struct aglm_during, temperature_max_degc), 99, 0, ""}, /* hot is not slow */
+    {offsetof(struct aglm_during, android_status), NAN, 0, ""},
+};
+
+/* Each figure alone, in the second of three repetitions. */
+START_TEST(throttling)
+{
+    struct aglm_record r;
+    aglm_samples_record(&r);
+    for (int i = 0; i < 3; i++) {
+        add(&r, 1000, 0);
+        aglm_samples_during(&r);
+    }
+    aglm_verdict_set(&r, NULL);
+    ck_assert(r.valid);
+    double *figure = (double *)(void *)((char *)&r.samples[1].during + throttled[_i].offset);
+    figure[0] = throttled[_i].value;
+    if (throttled[_i].baseline > 0) {
+        figure[1] = throttled[_i].baseline;
+    }
+    aglm_verdict_set(&r, NULL);
+    ck_assert_str_eq(r.reasons, throttled[_i].reason);
+    ck_assert(r.valid == (throttled[_i].reason[0] == '\0'));
+    r.samples[1].during.readings = 0; /* nobody watched */
+    aglm_verdict_set(&r, NULL);
+    ck_assert(r.valid);
+    aglm_record_finish(&r);
+}
+END_TEST
+
 START_TEST(ended_early)
 {
     struct aglm_record r;
@@ -116,6 +165,7 @@ Suite *aglm_suite_verdict(void)
     tcase_add_test(tc, short_repetitions_are_judged_together);
     tcase_add_test(tc, unknown_load_is_no_reason);
     tcase_add_test(tc, affinity);
+    tcase_add_loop_test(tc, throttling, 0, (int)(sizeof(throttled) / sizeof(*throttled)));
     tcase_add_test(tc, ended_early);
     suite_add_tcase(suite, tc);
     return suite;

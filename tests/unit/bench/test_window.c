@@ -116,7 +116,8 @@ static unsigned allocations_of(uint32_t n_prompt, uint32_t n_gen, struct aglm_op
     const struct aglm_test test = {.n_prompt = n_prompt, .n_gen = n_gen};
     struct aglm_sample sample;
     const unsigned before = allocations;
-    ck_assert_int_eq(aglm_measure_once(&sample, session, tokens, &test, VOCAB, profile, NULL), 0);
+    ck_assert_int_eq(aglm_measure_once(&sample, session, tokens, &test, VOCAB, profile, NULL, NULL),
+                     0);
     const unsigned made = allocations - before;
     free(sample.token_ns);
     return made;

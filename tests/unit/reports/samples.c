@@ -96,6 +96,14 @@ void fill_answers(struct aglm_record *r, unsigned n, unsigned items, unsigned re
     }
 }
 
+static void fill_during(struct aglm_during *d, unsigned n)
+{
+    *d = (struct aglm_during){1700000000500 + n, 5 + n, 0.25,    40, 41.5, 50 + n,
+                              1e6 + n,           99,    100,     2,  1,    NAN,
+                              0.0 + n,           30,    3.5 + n, ""};
+    SET(d->energy, "processor's counters %u", n);
+}
+
 void fill_record(struct aglm_record *r, unsigned n)
 {
     aglm_record_init(r);
@@ -159,6 +167,9 @@ void fill_record(struct aglm_record *r, unsigned n)
         s.token_ns[1] = 255 + n;
         s.before = (struct aglm_conditions){0.5, NAN, 8e9, NAN, 3e6, 7, 100, 90, NAN, 5};
         s.after = (struct aglm_conditions){0.75, 12.5, 7e9, 61.5, NAN, -1, 200, 95, 0, 50};
+        aglm_during_init(&s.during);
+        if (i == 1) /* the first was not watched */
+            fill_during(&s.during, n);
         ck_assert_int_eq(aglm_record_add(r, &s), 0);
     }
 }

@@ -119,6 +119,40 @@ START_TEST(shares_of_the_roof)
 }
 END_TEST
 
+START_TEST(while_tests_ran)
+{
+    struct aglm_store *store = open_store(scratch("during.db"));
+    struct aglm_record rec;
+    fill_sweep(&rec, 0, "Q4_0", 2, 0, 32, 20);
+    for (size_t i = 1; i < rec.n_samples; i++) {
+        struct aglm_during *d = &rec.samples[i].during;
+        aglm_during_init(d);
+        d->started_ms = rec.started_ms + 5000 * (int64_t)i;
+        d->readings = 9;
+        d->temperature_min_degc = 40 + (double)i;
+        d->temperature_median_degc = 42 + (double)i;
+        d->temperature_max_degc = 44 + (double)i;
+        d->frequency_low_khz = 1.5e6;
+        d->limit_low_percent = i == 5 ? 62 : 100;
+        d->limit_top_percent = 100;
+        d->android_status = 1;
+        d->own_cpu_percent = 0.125;
+        d->joules = 64;
+        snprintf(d->energy, sizeof(d->energy), "the <battery>");
+    }
+    put(store, &rec);
+    aglm_record_finish(&rec);
+    char *page = report(store, scratch("during.html"), NULL);
+    check_page(scratch("during.html"), "any");
+    ck_assert_ptr_nonnull(strstr(page, "45.5 [41.0, 50.0]"));
+    ck_assert_ptr_nonnull(strstr(page, "Android: light; limit at 62%"));
+    ck_assert_ptr_nonnull(strstr(page, "<td class=\"n\">2.00</td><td>the &lt;battery&gt;</td>"));
+    ck_assert_ptr_nonnull(strstr(page, "Temperature over 25 s: from 41 to 50 degrees Celsius"));
+    free(page);
+    aglm_store_close(&store);
+}
+END_TEST
+
 START_TEST(empty_store)
 {
     struct aglm_store *store = open_store(scratch("empty.db"));
@@ -388,6 +422,7 @@ Suite *page_suite(void)
     tcase_add_test(tc, fusion_and_operators);
     tcase_add_test(tc, sweep_of_single_samples);
     tcase_add_test(tc, ladder_of_quantizations);
+    tcase_add_test(tc, while_tests_ran);
     tcase_add_test(tc, empty_store);
     tcase_add_test(tc, hostile_names);
     tcase_add_test(tc, odd_records);
