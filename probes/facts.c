@@ -18,6 +18,16 @@ static void fact_finish(struct aglm_fact *fact)
     free(fact->source);
 }
 
+/* Makes text fit to print, in place; NULL stays NULL. */
+static char *made_safe(char *text)
+{
+    if (text && !aglm_fsroot_printable(text, ""))
+        for (char *c = text; *c; c++)
+            if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
+                *c = '?';
+    return text;
+}
+
 /* Appends fact, taking over its text; its other strings are copied from the arguments. */
 static void append(struct aglm_facts *facts, struct aglm_fact fact, const char *key,
                    const char *label, const char *source, const char *unit)
@@ -33,10 +43,10 @@ static void append(struct aglm_facts *facts, struct aglm_fact fact, const char *
         facts->v = v;
         facts->cap = cap;
     }
-    fact.key = strdup(key);
-    fact.label = strdup(label);
-    fact.source = strdup(source);
-    fact.unit = strdup(unit);
+    fact.key = made_safe(strdup(key));
+    fact.label = made_safe(strdup(label));
+    fact.source = made_safe(strdup(source));
+    fact.unit = made_safe(strdup(unit));
     if (!fact.key || !fact.label || !fact.source || !fact.unit || !fact.text) {
         fact_finish(&fact);
         facts->out_of_memory = true;
@@ -53,11 +63,7 @@ __attribute__((format(printf, 1, 0))) static char *safe_text(const char *fmt, va
     char *text = NULL;
     if (vasprintf(&text, fmt, ap) < 0)
         return NULL;
-    if (!aglm_fsroot_printable(text, ""))
-        for (char *c = text; *c; c++)
-            if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
-                *c = '?';
-    return text;
+    return made_safe(text);
 }
 
 void aglm_facts_text(struct aglm_facts *facts, const char *key, const char *label,

@@ -292,6 +292,25 @@ START_TEST(wire_cut)
 }
 END_TEST
 
+/* A child that foreign code runs in may send anything: no string of it reaches a terminal as it
+ * came. */
+START_TEST(wire_control_characters)
+{
+    static const char bytes[] = "F\1"
+                                "\0\0\0\0\0\0\0\0"
+                                "a\33\0b\n\0c\177\0\200\0e\r\0E";
+    struct aglm_facts facts = {0};
+    ck_assert_int_eq(AGLM_FACT_TEXT, 1);
+    ck_assert_int_eq(aglm_wire_read(&facts, bytes, sizeof(bytes) - 1), 0);
+    ck_assert_uint_eq(facts.n, 1);
+    ck_assert_str_eq(facts.v[0].key, "a?");
+    ck_assert_str_eq(facts.v[0].label, "b?");
+    ck_assert_str_eq(facts.v[0].text, "c?");
+    ck_assert_str_eq(facts.v[0].source, "e?");
+    aglm_facts_finish(&facts);
+}
+END_TEST
+
 Suite *child_suite(void)
 {
     Suite *suite = suite_create("child");
@@ -306,6 +325,7 @@ Suite *child_suite(void)
     tcase_add_loop_test(tc, guarded_probes, 0, (int)(sizeof(guards) / sizeof(*guards)));
     tcase_add_test(tc, guarded_memory);
     tcase_add_test(tc, wire_cut);
+    tcase_add_test(tc, wire_control_characters);
     suite_add_tcase(suite, tc);
     return suite;
 }
