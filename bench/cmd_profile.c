@@ -24,6 +24,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A passive look takes 0.3 s at most, and it is drivers that may take longer. */
+enum { DRIVERS_BY_MS = 230 };
+
 static const char help[] =
     "Usage: aglm-bench --device-profile [options]\n"
     "       aglm-bench profile          [options]\n"
@@ -257,6 +260,7 @@ static int make_page(struct aglm_profile_page *page, struct aglm_profile **profi
     const char *env = getenv("AGLM_THRESHOLDS");
     const bool measure = !o->root && !o->passive;
     const struct aglm_profile_options how = {.root = o->root,
+                                             .drivers_by_ms = o->passive ? DRIVERS_BY_MS : 0,
                                              .roof = measure,
                                              .latency = measure && !o->roof,
                                              .storage = measure && !o->roof,

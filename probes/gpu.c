@@ -4,6 +4,7 @@
  * one interface leaves the other's facts. */
 #include "probes/gpu.h"
 
+#include "probes/clock.h"
 #include "probes/command.h"
 #include "probes/guard.h"
 #include "probes/probe.h"
@@ -14,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DRIVER_MS = 4000, VKJSON_MS = 3000 };
+enum { DRIVER_MS = 4000, HURRY_MIN_MS = 50, VKJSON_MS = 3000 };
 
 static const char *const opencl_libraries[] = {
     "libOpenCL.so.1",
@@ -127,6 +128,8 @@ static void add_compute(struct aglm_facts *facts)
         hardware = hardware || !software;
     }
     const struct aglm_fact *none = find(facts, "gpu.vulkan");
+    if (!none)
+        none = find(facts, "probe.vulkan"); /* which crashed or hung */
     if (found)
         aglm_facts_text(facts, key, label, found->source, "%s: %s",
                         hardware ? "yes" : "software only", found->text);
@@ -138,15 +141,41 @@ static void add_compute(struct aglm_facts *facts)
                                                                    : "no device was found");
 }
 
-void aglm_probe_gpu(struct aglm_facts *facts, const struct aglm_fsroot *fs)
+/* Asks one of n drivers that share the time until by_ns. */
+static void ask_by(struct aglm_facts *facts, const struct aglm_gpu_driver *driver, uint64_t by_ns,
+                   unsigned n)
+{
+    struct aglm_gpu_driver hurried = *driver;
+    const uint64_t now = aglm_clock_ns();
+    const uint64_t ms = by_ns > now ? (by_ns - now) / 1000000u / n : 0;
+    if (by_ns > 0 && ms < DRIVER_MS)
+        hurried.timeout_ms = ms < HURRY_MIN_MS ? HURRY_MIN_MS : (unsigned)ms;
+    aglm_gpu_ask(facts, &hurried);
+}
+
+static bool is_given_up(const struct aglm_facts *facts, const char *key)
+{
+    const struct aglm_fact *f = find(facts, key);
+    return f && strncmp(f->text, "no answer", 9) == 0;
+}
+
+static void ask_both(struct aglm_facts *facts, uint64_t by_ns)
+{
+    ask_by(facts, &opencl, by_ns, 2);
+    ask_by(facts, &vulkan, by_ns, 1);
+    if (by_ns > 0 && (is_given_up(facts, "probe.opencl") || is_given_up(facts, "probe.vulkan")))
+        aglm_facts_text(facts, "gpu.hurry", "Drivers asked", "probe",
+                        "in passing; a profile that measures waits %d s for each",
+                        DRIVER_MS / 1000);
+}
+
+void aglm_probe_gpu(struct aglm_facts *facts, const struct aglm_fsroot *fs, uint64_t drivers_by_ns)
 {
     const char *const reason = "only the running machine tells";
     if (fs->live)
-        aglm_gpu_ask(facts, &opencl);
+        ask_both(facts, drivers_by_ns);
     else
         aglm_facts_unknown(facts, "gpu.opencl", "OpenCL", "libOpenCL", "%s", reason);
-    if (fs->live)
-        aglm_gpu_ask(facts, &vulkan);
     if (!find(facts, "gpu.vulkan0"))
         aglm_guard_run(facts, "vkjson", VKJSON_MS, guarded_vkjson, fs);
     if (!fs->live && !find(facts, "gpu.vulkan0"))

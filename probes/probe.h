@@ -28,7 +28,8 @@ void aglm_probe_pressure(struct aglm_facts *facts, const struct aglm_fsroot *fs)
 void aglm_probe_thermal(struct aglm_facts *facts, const struct aglm_fsroot *fs);
 void aglm_probe_power(struct aglm_facts *facts, const struct aglm_fsroot *fs);
 /* Loads OpenCL and Vulkan on the running machine, in children of its own: do not guard it. */
-void aglm_probe_gpu(struct aglm_facts *facts, const struct aglm_fsroot *fs);
+/* drivers_by_ns: when vendors' libraries are to have answered, by aglm_clock_ns; 0: in 4 s each. */
+void aglm_probe_gpu(struct aglm_facts *facts, const struct aglm_fsroot *fs, uint64_t drivers_by_ns);
 /* Measures the limits of the running machine: up to 3 s at full load. */
 void aglm_probe_roof(struct aglm_facts *facts);
 /* Measures memory latency by working set: up to 1.5 s on one CPU. */

@@ -2,6 +2,7 @@
  * profile.h. */
 #include "probes/profile.h"
 
+#include "probes/clock.h"
 #include "probes/guard.h"
 #include "probes/probe.h"
 
@@ -112,6 +113,7 @@ int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_opt
                             "device profile: it is the running machine that is measured, not what "
                             "lies below %s",
                             options->root);
+    const uint64_t start_ns = aglm_clock_ns();
     int rc = aglm_fsroot_open(&fs, options ? options->root : NULL, err);
     if (rc)
         return rc;
@@ -125,7 +127,10 @@ int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_opt
         const struct guarded guarded = {&probes[i], &fs, measured};
         aglm_guard_run(&profile->facts, probes[i].name, PROBE_MS, run_guarded, &guarded);
     }
-    aglm_probe_gpu(&profile->facts, &fs);
+    aglm_probe_gpu(&profile->facts, &fs,
+                   options && options->drivers_by_ms
+                       ? start_ns + options->drivers_by_ms * UINT64_C(1000000)
+                       : 0);
     if (measured)
         aglm_probe_roof(&profile->facts);
     add_measured(profile, &fs, options);

@@ -33,7 +33,10 @@ struct aglm_profile;
 
 struct aglm_profile_options {
     const char *root; /* folder that stands for "/" in every read of /sys and /proc; NULL = "/" */
-    bool roof;        /* measure the device's limits too, which takes up to 3 s; not with a root */
+    /* So many milliseconds after the start, vendors' graphics libraries are given up that have not
+     * answered; 0: each is given 4 s, which also a cold or sleeping one keeps. */
+    unsigned drivers_by_ms;
+    bool roof; /* measure the device's limits too, which takes up to 3 s; not with a root */
     /* Measured only if asked for, and not with a root: */
     bool latency;            /* of memory, by working set: up to 1.5 s */
     bool storage;            /* of a temporary file, nameless and bounded: up to 3 s */
