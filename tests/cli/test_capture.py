@@ -67,7 +67,8 @@ TOOLS = {
         esac""",
 }
 # Facts that a capture cannot know or that do not stand still.
-MOVING = ("load.", "gpu.", "power.", "storage.", "thermal.", "memory.available", "memory.swap_free", "memory.zram", "cpu.cluster")
+MOVING = ("probe.", "load.", "gpu.", "power.", "storage.", "thermal.", "memory.available",
+          "memory.swap_free", "memory.zram", "cpu.cluster")
 LIVE = ("virt.hypervisor", "topology.check", "cpu.isa")
 
 
