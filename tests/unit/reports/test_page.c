@@ -143,7 +143,7 @@ START_TEST(while_tests_ran)
     put(store, &rec);
     aglm_record_finish(&rec);
     char *page = report(store, scratch("during.html"), NULL);
-    check_page(scratch("during.html"), "any");
+    check_page(scratch("during.html"), "any", NULL);
     ck_assert_ptr_nonnull(strstr(page, "45.5 [41.0, 50.0]"));
     ck_assert_ptr_nonnull(strstr(page, "Android: light; limit at 62%"));
     ck_assert_ptr_nonnull(strstr(page, "<td class=\"n\">2.00</td><td>the &lt;battery&gt;</td>"));
