@@ -164,17 +164,21 @@ static void check_guard(const struct problem *x, float guard)
 
 static const size_t SHAPES[][5] = {
     /* tokens, heads, head_dim, positions, window */
-    {1, 1, 32, 1, 0},    {1, 2, 64, 15, 0},   {1, 3, 96, 17, 0},   {1, 4, 128, 31, 0},
-    {1, 5, 64, 32, 0},   {1, 6, 128, 33, 0},  {1, 7, 64, 257, 0},  {1, 8, 256, 65, 0},
-    {1, 16, 128, 40, 0}, {1, 65, 32, 50, 0},  {1, 4, 256, 100, 0}, {1, 2, 512, 9, 0},
-    {1, 1, 544, 7, 0},   {2, 4, 128, 1, 0},   {7, 3, 64, 30, 0},   {33, 4, 32, 1, 0},
-    {40, 2, 64, 60, 0},  {1, 4, 64, 100, 31}, {5, 4, 64, 70, 33},  {40, 3, 64, 1, 17},
-    {9, 1, 256, 64, 1},
+    {1, 1, 32, 1, 0},     {1, 2, 64, 15, 0},    {1, 3, 96, 17, 0},   {1, 4, 128, 31, 0},
+    {1, 5, 64, 32, 0},    {1, 6, 128, 33, 0},   {1, 7, 64, 257, 0},  {1, 8, 256, 65, 0},
+    {1, 16, 128, 40, 0},  {1, 65, 32, 50, 0},   {1, 4, 256, 100, 0}, {1, 2, 512, 9, 0},
+    {1, 1, 544, 7, 0},    {2, 4, 128, 1, 0},    {7, 3, 64, 30, 0},   {33, 4, 32, 1, 0},
+    {40, 2, 64, 60, 0},   {1, 4, 64, 100, 31},  {5, 4, 64, 70, 33},  {40, 3, 64, 1, 17},
+    {9, 1, 256, 64, 1},   {1, 4, 64, 64, 0},    {1, 4, 64, 65, 0},   {1, 8, 64, 127, 0},
+    {1, 9, 128, 129, 0},  {1, 7, 96, 191, 0},   {1, 16, 64, 200, 0}, {17, 4, 64, 48, 0},
+    {16, 7, 96, 113, 0},  {3, 5, 256, 126, 0},  {64, 1, 128, 65, 0}, {1, 4, 96, 300, 65},
+    {30, 2, 64, 150, 64}, {9, 6, 32, 250, 129},
 };
 /* F16 heads of any length. */
 static const size_t RAGGED[][5] = {
-    {1, 4, 80, 33, 0}, {3, 2, 72, 20, 0}, {1, 2, 20, 3, 0},   {1, 3, 33, 8, 0},
-    {1, 8, 7, 33, 0},  {1, 5, 8, 17, 0},  {2, 1, 104, 31, 5},
+    {1, 4, 80, 33, 0},   {3, 2, 72, 20, 0},  {1, 2, 20, 3, 0},   {1, 3, 33, 8, 0},
+    {1, 8, 7, 33, 0},    {1, 5, 8, 17, 0},   {2, 1, 104, 31, 5}, {20, 4, 80, 55, 0},
+    {1, 7, 112, 130, 9}, {5, 8, 48, 128, 0}, {1, 3, 16, 65, 0},  {2, 9, 240, 64, 0},
 };
 
 static void check_shape(const size_t shape[5], enum aglm_dtype type_k, enum aglm_dtype type_v)
@@ -210,16 +214,65 @@ START_TEST(test_attend_ragged_heads)
 }
 END_TEST
 
+/* Like a cache, but the last row that a token may see is the last one there is: for sanitizers. */
+static uint8_t *exact(const uint8_t *cache, size_t bytes)
+{
+    uint8_t *copy = malloc(bytes);
+    memcpy(copy, cache, bytes);
+    return copy;
+}
+
+START_TEST(test_attend_reads_no_further)
+{
+    for (size_t s = 0; s < sizeof(SHAPES) / sizeof(*SHAPES); s++) {
+        const enum aglm_dtype k = CACHE[_i / 3], v = CACHE[_i % 3];
+        struct problem x;
+        seed = (uint32_t)s + 5;
+        problem_init(&x, SHAPES[s][0], SHAPES[s][1], SHAPES[s][2], SHAPES[s][3], k, v);
+        float *out = malloc(x.out_floats * sizeof(float));
+        for (int i = 0; i < n_tables; i++) {
+            struct aglm_attend a = x.a;
+            uint8_t *keys = exact(x.k, x.n_rows * aglm_kv_row_bytes(k, a.head_dim));
+            uint8_t *values = exact(x.v, x.n_rows * aglm_kv_row_bytes(v, a.head_dim));
+            tables[i].attend(&x.a);
+            a.k = keys, a.v = values, a.out = out;
+            tables[i].attend(&a);
+            for (size_t t = 0; t < a.n_tokens; t++)
+                ck_assert_mem_eq(out + t * a.ld_out, x.out + t * a.ld_out,
+                                 a.n_q * a.head_dim * sizeof(float));
+            free(keys), free(values);
+        }
+        free(out);
+        problem_finish(&x);
+    }
+}
+END_TEST
+
+static const struct {
+    size_t n_q, dim, n_pos, window;
+    enum aglm_dtype type_k, type_v;
+} AMONG[] = {
+    {3, 64, 20, 0, AGLM_Q8_0, AGLM_F16},   {3, 64, 20, 37, AGLM_Q8_0, AGLM_F16},
+    {3, 256, 20, 0, AGLM_Q8_0, AGLM_F16},  {3, 256, 20, 37, AGLM_Q8_0, AGLM_F16},
+    {4, 64, 100, 0, AGLM_F16, AGLM_F16},   {1, 96, 90, 70, AGLM_F16, AGLM_Q8_0},
+    {7, 128, 30, 0, AGLM_Q4_0, AGLM_Q4_0}, {8, 64, 60, 0, AGLM_Q8_0, AGLM_Q8_0},
+    {9, 64, 120, 64, AGLM_F16, AGLM_Q4_0}, {16, 32, 31, 0, AGLM_Q4_0, AGLM_F16},
+    {2, 512, 20, 0, AGLM_F16, AGLM_F16},   {5, 96, 40, 0, AGLM_Q8_0, AGLM_Q4_0},
+};
+enum { N_AMONG = sizeof(AMONG) / sizeof(*AMONG) };
+
 /* A token among others has the bits it has alone, also when a later token's rows are broken. */
 START_TEST(test_attend_alone_or_among_others)
 {
-    const size_t window = _i % 2 ? 37 : 0, dim = _i / 2 ? 256 : 64, n_q = 3;
+    const size_t dim = AMONG[_i].dim, n_q = AMONG[_i].n_q;
+    const enum aglm_dtype type_k = AMONG[_i].type_k, type_v = AMONG[_i].type_v;
+    const size_t row_k = aglm_kv_row_bytes(type_k, dim), row_v = aglm_kv_row_bytes(type_v, dim);
     struct problem x;
     seed = 99;
-    problem_init(&x, 50, n_q, dim, 20, AGLM_Q8_0, AGLM_F16);
-    x.a.window = window;
-    memset(x.k + (x.n_rows - 1) * aglm_kv_row_bytes(AGLM_Q8_0, dim), 0xff, 34);
-    memset(x.v + (x.n_rows - 1) * aglm_kv_row_bytes(AGLM_F16, dim), 0xff, 34);
+    problem_init(&x, 50, n_q, dim, AMONG[_i].n_pos, type_k, type_v);
+    x.a.window = AMONG[_i].window;
+    memset(x.k + (x.n_rows - 1) * row_k, 0xff, row_k);
+    memset(x.v + (x.n_rows - 1) * row_v, 0xff, row_v);
     float *alone = malloc(n_q * dim * sizeof(float));
     for (int i = 0; i < n_tables; i++) {
         tables[i].attend(&x.a);
@@ -338,7 +391,8 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, test_attend, 0, 9);
     tcase_add_test(tc, test_attend_ragged_heads);
-    tcase_add_loop_test(tc, test_attend_alone_or_among_others, 0, 4);
+    tcase_add_loop_test(tc, test_attend_reads_no_further, 0, 9);
+    tcase_add_loop_test(tc, test_attend_alone_or_among_others, 0, N_AMONG);
     tcase_add_test(tc, test_attend_extremes);
     tcase_add_loop_test(tc, test_kv_store, 0, 3);
     tcase_add_test(tc, test_kv_row_bytes);

@@ -40,6 +40,5 @@ void aglm_kv_store_avx2(uint8_t *dst, const float *src, size_t head_dim, enum ag
 /* n cached elements to floats, n a multiple of 8 (F16) or 32. */
 void aglm_kv_load_avx2(float *dst, const uint8_t *src, size_t n, enum aglm_dtype type);
 void aglm_softmax_avx2(float *x, size_t n);
-void aglm_attend_avx2(const struct aglm_attend *a);
 
 #endif

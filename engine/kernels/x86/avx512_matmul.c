@@ -164,6 +164,9 @@ void aglm_kernels_fill_avx512(struct aglm_kernels *k)
     k->matmul[AGLM_F32] = matmul_f32;
     k->matmul[AGLM_F16] = matmul_f16;
     k->matmul[AGLM_BF16] = matmul_bf16;
+#ifndef AGLM_SIMDE
+    k->attend = aglm_attend_avx512;
+#endif
     aglm_kernels_fill_avx512_blocks(k);
     aglm_kernels_fill_avx512_kquants(k);
 }

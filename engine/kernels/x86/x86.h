@@ -60,4 +60,8 @@ void aglm_kernels_fill_avx2_vector(struct aglm_kernels *k);
 void aglm_pack_panel_avx2(enum aglm_dtype type, uint8_t *dst,
                           const void *const rows[AGLM_PANEL_ROWS], size_t k);
 
+/* Attention; what AVX-512's does not do, AVX2's does. */
+void aglm_attend_avx2(const struct aglm_attend *a);
+void aglm_attend_avx512(const struct aglm_attend *a);
+
 #endif
