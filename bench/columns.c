@@ -169,7 +169,7 @@ static void fill_ours(struct aglm_row *row, const struct aglm_record *r,
     real(row, "temperature_max_degc", d->temperature_max_degc);
     real(row, "frequency_low_khz", d->frequency_low_khz);
     real(row, "joules_per_token", d->joules_per_token);
-    text(row, "energy", d->energy);
+    text(row, "energy", row->energy);
     real(row, "telemetry_cpu_percent", d->telemetry_cpu_percent);
     whole(row, "repetitions", r->repetitions);
     whole(row, "n_samples", r->n_samples);
@@ -200,6 +200,7 @@ void aglm_row_fill(struct aglm_row *row, const struct aglm_record *record,
     strftime(row->test_time, sizeof(row->test_time), "%Y-%m-%dT%H:%M:%SZ", &utc);
     snprintf(row->backends, sizeof(row->backends), "%s",
              strcmp(record->backend, "cpu") == 0 ? "CPU" : record->backend);
+    snprintf(row->energy, sizeof(row->energy), "%s", results->energy);
     fill_llama_bench(row, record, results);
     fill_ours(row, record, results);
     fill_roof(row, record, results);

@@ -27,9 +27,11 @@ struct aglm_row {
     struct aglm_cell cells[AGLM_COLUMNS_MAX];
     size_t n;
     char test_time[32], backends[32];
+    char energy[sizeof(((struct aglm_results *)0)->energy)];
 };
 
-/* Fills row from a record that outlives it. Any record gives the same names and kinds. */
+/* Fills row from a record that outlives it and from results that need not. Any record gives the
+ * same names and kinds. */
 void aglm_row_fill(struct aglm_row *row, const struct aglm_record *record,
                    const struct aglm_results *results);
 
