@@ -37,6 +37,8 @@ struct aglm_roof {
     uint64_t ns;         /* how long all of it took */
 };
 
+struct aglm_roof_team;
+
 struct aglm_roof_options {
     uint32_t isa_flags;      /* enum aglm_isa_flag: what may be run */
     unsigned max_threads;    /* 1 … 512; measured are 1, 2, 4, … and this one */
@@ -49,6 +51,8 @@ struct aglm_roof_options {
     size_t cpu_mask_bytes;
     size_t buffer_bytes; /* 0: 256 MiB, or an eighth of the memory available if that is less */
     unsigned window_ms;  /* 0: 20, or less where that would take over 3 s */
+    struct aglm_roof_team *team; /* NULL, or one of enough threads (roof_team.h), whose buffer is
+                                    read instead of an own one */
     /* Kinds to leave out: bits 1 << kind. */
     unsigned skip;
 };
