@@ -4,10 +4,13 @@
 #include "probes/roof.h"
 #include "probes/roof_cpus.h"
 #include "probes/roof_kernels.h"
+#include "probes/roof_kinds.h"
+#include "probes/roof_team.h"
 
 #include <check.h>
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 static struct aglm_roof roof;
 
@@ -125,6 +128,100 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* Four small cores, three middle ones, one strong. */
+static struct aglm_cpu phone[8];
+
+static struct aglm_cpus phone_table(void)
+{
+    for (size_t i = 0; i < 8; i++)
+        phone[i] = (struct aglm_cpu){.id = i,
+                                     .online = true,
+                                     .implementer = 0x41,
+                                     .part = i < 4   ? 0xd46
+                                             : i < 7 ? 0xd4d
+                                                     : 0xd4e,
+                                     .capacity = i < 4   ? 250
+                                                 : i < 7 ? 800
+                                                         : 1024,
+                                     .max_khz = -1,
+                                     .now_khz = -1};
+    return (struct aglm_cpus){.v = phone, .n = 8};
+}
+
+START_TEST(test_kinds_that_may_be_used)
+{
+    const unsigned all[] = {7, 4, 5, 6, 0, 1, 2, 3}, some[] = {6, 0, 2}, alike[] = {5, 4};
+    const struct aglm_cpus table = phone_table();
+    struct aglm_kind kinds[AGLM_KINDS_MAX];
+    ck_assert_uint_eq(aglm_roof_kinds_find(kinds, &table, all, 8), 3);
+    ck_assert_uint_eq(kinds[0].count, 4);
+    ck_assert_uint_eq(kinds[1].count, 3);
+    ck_assert_uint_eq(kinds[2].count, 1);
+    ck_assert_uint_eq(aglm_roof_kinds_lines(kinds, 3), (2 + 2 + 1) * 3);
+    ck_assert_uint_eq(aglm_roof_kinds_find(kinds, &table, some, 3), 3);
+    ck_assert_uint_eq(kinds[0].count, 2);
+    ck_assert(aglm_cpulist_has(&kinds[0].cpus, 2) && !aglm_cpulist_has(&kinds[0].cpus, 1));
+    ck_assert_uint_eq(kinds[1].count, 1);
+    ck_assert_uint_eq(kinds[2].count, 0);
+    ck_assert_uint_eq(aglm_roof_kinds_lines(kinds, 3), (2 + 1) * 3);
+    ck_assert_uint_eq(aglm_roof_kinds_find(kinds, &table, alike, 2), 0);
+    for (size_t i = 0; i < 8; i++)
+        phone[i].part = 0xd46, phone[i].capacity = 1024;
+    ck_assert_uint_eq(aglm_roof_kinds_find(kinds, &table, all, 8), 0);
+}
+END_TEST
+
+static const struct aglm_fact *fact(const struct aglm_facts *facts, const char *key)
+{
+    for (size_t i = 0; i < facts->n; i++)
+        if (strcmp(facts->v[i].key, key) == 0)
+            return &facts->v[i];
+    return NULL;
+}
+
+/* The injected table's CPUs need not be there: threads that cannot be pinned run unpinned. */
+START_TEST(test_facts_of_kinds)
+{
+    const unsigned usable[] = {0, 1, 4};
+    static const char *const isas[] = {"c"};
+    const struct aglm_cpus table = phone_table();
+    struct aglm_kind kinds[AGLM_KINDS_MAX];
+    struct aglm_facts facts = {0};
+    struct aglm_roof_options o = {.window_ms = 1, .isas = isas, .n_isas = 1};
+    ck_assert_uint_eq(aglm_roof_kinds_find(kinds, &table, usable, 3), 3);
+    ck_assert(!aglm_roof_team_open(&o.team, 2, 4 << 20, NULL));
+    aglm_roof_kinds_add(&facts, kinds, 3, &o);
+    aglm_roof_team_close(&o.team);
+    ck_assert_uint_eq(facts.n, 2 * aglm_roof_kinds_lines(kinds, 3)); /* best and lowest */
+    ck_assert_double_gt(fact(&facts, "roof.cluster0.read.t1")->number, 0);
+    ck_assert_double_gt(fact(&facts, "roof.cluster0.int8.c.t2")->number, 0);
+    ck_assert_double_gt(fact(&facts, "roof.cluster1.int8.c.t1.low")->number, 0);
+    ck_assert_ptr_null(fact(&facts, "roof.cluster1.read.t2"));
+    ck_assert_ptr_null(fact(&facts, "roof.cluster2.read.t1"));
+    ck_assert_str_eq(fact(&facts, "roof.cluster0.read.t2")->label, "Cluster 0 read, 2 threads");
+    aglm_facts_finish(&facts);
+    aglm_roof_kinds_add(&facts, kinds, 0, &o);
+    ck_assert_uint_eq(facts.n, 0);
+}
+END_TEST
+
+START_TEST(test_a_team_has_limits)
+{
+    struct aglm_roof_team *team = NULL;
+    struct aglm_err err = {0};
+    ck_assert_int_eq(aglm_roof_team_open(&team, 0, 0, &err), -EINVAL);
+    ck_assert_int_eq(aglm_roof_team_open(&team, 513, 0, &err), -EINVAL);
+    ck_assert(!aglm_roof_team_open(&team, 1, 0, NULL));
+    struct aglm_roof_options o = {.team = team, .max_threads = 1, .window_ms = 1};
+    ck_assert_int_eq(aglm_roof_measure(&roof, &o, &err), -EINVAL); /* nothing to read */
+    o.skip = 1u << AGLM_ROOF_READ;
+    ck_assert(!aglm_roof_measure(&roof, &o, NULL));
+    o.max_threads = 2;
+    ck_assert_int_eq(aglm_roof_measure(&roof, &o, &err), -EINVAL);
+    aglm_roof_team_close(&team);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("roof");
@@ -136,6 +233,9 @@ int main(void)
     tcase_add_test(tc, test_order_of_cpus);
     tcase_add_test(tc, test_lookup);
     tcase_add_test(tc, test_refused);
+    tcase_add_test(tc, test_kinds_that_may_be_used);
+    tcase_add_test(tc, test_facts_of_kinds);
+    tcase_add_test(tc, test_a_team_has_limits);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
