@@ -3,8 +3,9 @@
  *
  * Input: options; AGLM_THRESHOLDS, a file of thresholds. Output: the page, its JSON or its HTML on
  * stdout; the facts in a database, where one is named.
- * Refuses unknown options and forms, measuring with --root or --passive (exit 2), a root that is no
- * folder, thresholds that cannot be read, an output that cannot be written (exit 1).
+ * Refuses unknown options and forms, measuring with --root or --passive, --sustained with --verify
+ * (exit 2), a root that is no folder, thresholds that cannot be read, an output that cannot be
+ * written (exit 1).
  */
 #include "bench/cmd_profile.h"
 
@@ -43,6 +44,8 @@ static const char help[] =
     "      --roof              measure the limits only: reading memory, and peaks of\n"
     "                          integer and float arithmetic, by threads and\n"
     "                          instruction set; neither latency nor storage\n"
+    "      --sustained N       then keep all cores busy for N seconds (10 to 600): what\n"
+    "                          integer speed is left when the device is hot\n"
     "      --storage-dir DIR   measure DIR's storage, with a temporary file of up to\n"
     "                          128 MiB that has no name (cache folder's or home's)\n"
     "      --net HOST[:PORT]   time TCP connections to HOST too (port 443)\n"
@@ -57,6 +60,7 @@ enum {
     OPT_ROOF,
     OPT_PASSIVE,
     OPT_STORAGE_DIR,
+    OPT_SUSTAINED,
     OPT_NET,
     OPT_VERIFY,
     OPT_THRESHOLDS,
@@ -65,6 +69,7 @@ enum {
 
 struct options {
     bool json, html, help, roof, passive, verify;
+    unsigned sustained_s; /* 0: not asked for */
     const char *root, *storage_dir, *net, *thresholds, *db;
 };
 
@@ -79,6 +84,7 @@ static int check(const struct options *o)
 {
     const char *quiet = o->root ? "--root" : o->passive ? "--passive" : NULL;
     const char *loud = o->roof          ? "--roof"
+                       : o->sustained_s ? "--sustained"
                        : o->net         ? "--net"
                        : o->verify      ? "--verify"
                        : o->storage_dir ? "--storage-dir"
@@ -93,9 +99,21 @@ static int check(const struct options *o)
     }
     if (o->html && o->verify)
         return wrong_usage("--verify", " has no place in -o html: use text or json");
+    if (o->sustained_s && o->verify)
+        return wrong_usage("--sustained", " heats the device before --verify: run them in turn");
     if (o->net && aglm_network_target(o->net, host, sizeof(host), &port, &err))
         return wrong_usage("--net ", err.msg);
     return 0;
+}
+
+static bool take_seconds(unsigned *out, const char *text)
+{
+    char *end;
+    const unsigned long n = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end || n < AGLM_SUSTAINED_MIN || n > AGLM_SUSTAINED_MAX)
+        return false;
+    *out = (unsigned)n;
+    return true;
 }
 
 static bool take(struct options *out, int c)
@@ -141,6 +159,7 @@ static int parse(struct options *out, int argc, char **argv)
                                           {"roof", no_argument, NULL, OPT_ROOF},
                                           {"passive", no_argument, NULL, OPT_PASSIVE},
                                           {"storage-dir", required_argument, NULL, OPT_STORAGE_DIR},
+                                          {"sustained", required_argument, NULL, OPT_SUSTAINED},
                                           {"net", required_argument, NULL, OPT_NET},
                                           {"verify", no_argument, NULL, OPT_VERIFY},
                                           {"thresholds", required_argument, NULL, OPT_THRESHOLDS},
@@ -156,6 +175,9 @@ static int parse(struct options *out, int argc, char **argv)
             out->html = optarg[0] == 'h';
         } else if (c == 'o') {
             return wrong_usage("-o: must be text, json or html: ", optarg);
+        } else if (c == OPT_SUSTAINED) {
+            if (!take_seconds(&out->sustained_s, optarg))
+                return wrong_usage("--sustained: must be 10 to 600 seconds: ", optarg);
         } else if (!take(out, c)) {
             return wrong_usage(argv[optind - 1], c == ':' ? ": needs a value" : ": no such option");
         }
@@ -259,13 +281,17 @@ static int make_page(struct aglm_profile_page *page, struct aglm_profile **profi
 {
     const char *env = getenv("AGLM_THRESHOLDS");
     const bool measure = !o->root && !o->passive;
+    struct aglm_profile_sustained sustained = {.asked = o->sustained_s};
     const struct aglm_profile_options how = {.root = o->root,
                                              .drivers_by_ms = o->passive ? DRIVERS_BY_MS : 0,
                                              .roof = measure,
                                              .latency = measure && !o->roof,
                                              .storage = measure && !o->roof,
                                              .storage_dir = o->storage_dir,
-                                             .net = o->net};
+                                             .net = o->net,
+                                             .sustained_s = o->sustained_s,
+                                             .sustained_each = aglm_profile_second,
+                                             .sustained_ctx = &sustained};
     int rc = aglm_thresholds_load(thresholds,
                                   o->thresholds   ? o->thresholds
                                   : env && env[0] ? env

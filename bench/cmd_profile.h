@@ -33,4 +33,14 @@ char *aglm_profile_page_json(const struct aglm_profile_page *page);
 /* The first n of the CPUs in the order of use, "0-3"; "" where none is known. */
 void aglm_profile_cpus(unsigned n, char *buf, size_t cap);
 
+/* What aglm_profile_second remembers between seconds. */
+struct aglm_profile_sustained {
+    unsigned asked; /* seconds */
+    double first;   /* what was done in the first */
+};
+
+/* An aglm_each_second whose ctx is an aglm_profile_sustained: says how it goes on standard error,
+ * and takes SIGINT and SIGTERM for the wish to end it, from the beginning to the end of it. */
+bool aglm_profile_second(void *ctx, unsigned second, double ops_per_s);
+
 #endif

@@ -32,6 +32,9 @@ void aglm_probe_power(struct aglm_facts *facts, const struct aglm_fsroot *fs);
 void aglm_probe_gpu(struct aglm_facts *facts, const struct aglm_fsroot *fs, uint64_t drivers_by_ns);
 /* Measures the limits of the running machine: up to 3 s at full load. */
 void aglm_probe_roof(struct aglm_facts *facts);
+/* Keeps all cores busy for so many seconds; see profile.h. */
+void aglm_probe_sustained(struct aglm_facts *facts, unsigned seconds, aglm_each_second *each,
+                          void *ctx);
 /* Measures memory latency by working set: up to 1.5 s on one CPU. */
 void aglm_probe_latency(struct aglm_facts *facts);
 

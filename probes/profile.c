@@ -41,6 +41,8 @@ static void add_measured(struct aglm_profile *profile, const struct aglm_fsroot 
                                                   .memory_read_per_s = memory_read(profile)});
     if (o->net)
         aglm_probe_network(&profile->facts, o->net);
+    if (o->sustained_s > 0) /* last: what comes after it would be measured hot */
+        aglm_probe_sustained(&profile->facts, o->sustained_s, o->sustained_each, o->sustained_ctx);
 }
 
 /* What hangs takes this long; each of these takes less than 100 ms on a healthy device. */
@@ -108,7 +110,8 @@ int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_opt
 {
     struct aglm_fsroot fs;
     if (options && options->root &&
-        (options->roof || options->latency || options->storage || options->net))
+        (options->roof || options->latency || options->storage || options->net ||
+         options->sustained_s > 0))
         return aglm_err_set(err, -EINVAL,
                             "device profile: it is the running machine that is measured, not what "
                             "lies below %s",

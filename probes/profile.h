@@ -31,6 +31,12 @@ struct aglm_fact {
 
 struct aglm_profile;
 
+enum { AGLM_SUSTAINED_MIN = 10, AGLM_SUSTAINED_MAX = 600 };
+
+/* Told what all cores did in a second (1 ...), in operations a second; before the first with second
+ * 0 and NaN. Returns whether to go on. */
+typedef bool aglm_each_second(void *ctx, unsigned second, double ops_per_s);
+
 struct aglm_profile_options {
     const char *root; /* folder that stands for "/" in every read of /sys and /proc; NULL = "/" */
     /* So many milliseconds after the start, vendors' graphics libraries are given up that have not
@@ -42,6 +48,11 @@ struct aglm_profile_options {
     bool storage;            /* of a temporary file, nameless and bounded: up to 3 s */
     const char *storage_dir; /* whose file system is looked at; NULL: where models are likely */
     const char *net;         /* "HOST[:PORT]" to connect to; NULL: no network is touched */
+    /* For so many seconds (at most AGLM_SUSTAINED_MAX; 0: not), after all else, all cores are kept
+     * busy to see what they keep up; each may be NULL. */
+    unsigned sustained_s;
+    aglm_each_second *sustained_each;
+    void *sustained_ctx;
 };
 
 /* Runs every probe. Returns 0 and a profile in *out that the caller destroys, or a negative errno

@@ -18,13 +18,21 @@ enum {
 static const struct {
     const char *prefix, *heading;
 } groups[] = {
-    {"device.", "Device"},         {"os.", "Device"},
-    {"virt.", "Device"},           {"cpu.", "Processor"},
-    {"topology.", "Topology"},     {"memory.", "Memory"},
-    {"load.", "Load now"},         {"thermal.", "Heat"},
-    {"power.", "Power"},           {"gpu.", "Graphics"},
-    {"roof.", "Limits, measured"}, {"latency.", "Memory latency, measured"},
-    {"storage.", "Storage"},       {"network.", "Network"},
+    {"device.", "Device"},
+    {"os.", "Device"},
+    {"virt.", "Device"},
+    {"cpu.", "Processor"},
+    {"topology.", "Topology"},
+    {"memory.", "Memory"},
+    {"load.", "Load now"},
+    {"thermal.", "Heat"},
+    {"power.", "Power"},
+    {"gpu.", "Graphics"},
+    {"roof.sustained.", "Limits, kept up"},
+    {"roof.", "Limits, measured"},
+    {"latency.", "Memory latency, measured"},
+    {"storage.", "Storage"},
+    {"network.", "Network"},
     {"probe.", "Given up"},
 };
 
@@ -121,6 +129,8 @@ static void format_number(const struct aglm_fact *fact, char *buf, size_t cap)
         snprintf(buf, cap, "%.3g %s", value, fact->unit);
     else if (strcmp(fact->unit, "1/s") == 0)
         snprintf(buf, cap, "%.0f/s", value);
+    else if (strcmp(fact->unit, "x") == 0)
+        snprintf(buf, cap, "%.2f x", value);
     else if (strcmp(fact->unit, "s") == 0)
         snprintf(buf, cap, "%.2f s", value);
     else if (strcmp(fact->unit, "count") == 0 || !fact->unit[0])
@@ -194,7 +204,8 @@ void aglm_profile_print(const struct aglm_profile *profile, FILE *out)
         heading = own;
         const struct aglm_fact *next = aglm_profile_at(profile, i + 1);
         i += is_low_of(fact, next) || is_trips_of(fact, next); /* told in the same line */
-        if (is_zone(fact) && ++zones > ZONES_SHOWN)
+        if ((is_zone(fact) && ++zones > ZONES_SHOWN) ||
+            strcmp(fact->key, "roof.sustained.each") == 0) /* up to 600 figures */
             continue;
         print_fact(out, fact, next);
     }

@@ -145,8 +145,10 @@ int aglm_roof_measure(struct aglm_roof *out, const struct aglm_roof_options *opt
     int rc = choose_counts(counts, &n_counts, &max, options, err);
     if (rc == 0)
         rc = choose_team(&own, &team, max, options, err);
-    if (rc)
+    if (rc) {
+        aglm_roof_team_close(&own);
         return rc;
+    }
     window.ns = choose_window_ns(options, n_counts, sets.n);
     roof.buffer_bytes = aglm_roof_team_bytes(team);
     for (size_t i = 0; i < n_counts && !rc; i++) {

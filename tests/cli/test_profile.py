@@ -102,10 +102,43 @@ class Profile(Case):
     def test_wrong_usage(self):
         for args, word in ((["--passive", "--net", "a"], "--passive"), (["--root", "/", "--verify"], "--root"),
                            (["--net", "a:0"], "port"), (["--net", ":80"], "HOST"), (["--net", "[::1"], "HOST"),
-                           (["--passive", "--storage-dir", "."], "--storage-dir")):
+                           (["--passive", "--storage-dir", "."], "--storage-dir"),
+                           (["--passive", "--sustained", "10"], "leave out --passive"),
+                           (["--sustained", "10", "--root", "/"], "leave out --root"),
+                           (["--sustained", "10", "--verify"], "--verify"), (["--sustained", "9"], "10 to 600"),
+                           (["--sustained", "601"], "10 to 600"), (["--sustained", "1m"], "10 to 600"),
+                           (["--sustained", "-20"], "10 to 600"), (["--sustained"], "needs a value")):
             with self.subTest(args=args):
                 _, err = self.run_it("profile", *args, code=2)
                 self.assertIn(word, err)
+                self.assertEqual(err.count("\n"), 1)
+
+    def interrupt_sustained(self, *args):
+        """Interrupts as soon as the seconds have begun; what comes out and what is said."""
+        process = self.start("profile", "--roof", "--sustained", "600", *args)
+        self.addCleanup(process.kill)
+        said = process.stderr.readline()
+        self.assertIn(b"Ctrl-C", said)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertRegex(err.decode(), r"(?m)^stopped after \d+ of 600 s; what was measured follows$")
+        return out.decode()
+
+    def test_sustained_ends_when_told(self):
+        document = json.loads(self.interrupt_sustained("-o", "json"))
+        self.assertEqual(list(errors(document, SCHEMA)), [])
+        facts = {f["key"]: f for f in document["facts"]}
+        seconds = facts["roof.sustained.time"]["value"]
+        self.assertEqual(facts["roof.sustained.stopped"]["value"], f"after {seconds} of 600 s")
+        self.assertEqual(len(facts["roof.sustained.each"]["value"].split()), seconds)
+        self.assertGreater(facts["roof.sustained.start"]["value"], 0)
+        self.assertEqual(next(t["fact"] for t in document["thresholds"] if t["id"] == "sustained"),
+                         "roof.sustained.share")
+        text = self.interrupt_sustained()
+        self.check_width(text)
+        for part in ("Limits, kept up", "Stopped early", "Integer speed kept up at full load"):
+            self.assertIn(part, text)
 
     def hang_driver(self):
         """Has OpenCL's loader load a library that writes into all folders of its user's and then hangs."""

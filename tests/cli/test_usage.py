@@ -94,7 +94,7 @@ class Usage(Case):
         self.assertIn("Limits, measured", text)
         self.assertRegex(text, r"Read, 1 thread +[0-9.]+ GB/s, lowest [0-9.]+ GB/s\n")
         self.assertLessEqual(max(len(line) for line in text.splitlines()), 80)
-        self.assertNotIn("roof.", self.run_it("profile", "--passive", "-o", "json")[0])
+        self.assertNotIn('"key":\t"roof.', self.run_it("profile", "--passive", "-o", "json")[0])
         _, err = self.run_it("profile", "--roof", "--root", "/", code=2)
         self.assertIn("--root", err)
 

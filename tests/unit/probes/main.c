@@ -18,6 +18,7 @@ int main(void)
     srunner_add_suite(runner, android_suite());
     srunner_add_suite(runner, power_suite());
     srunner_add_suite(runner, gpu_suite());
+    srunner_add_suite(runner, sustained_suite());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

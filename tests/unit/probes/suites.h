@@ -17,5 +17,6 @@ Suite *child_suite(void);
 Suite *android_suite(void);
 Suite *power_suite(void);
 Suite *gpu_suite(void);
+Suite *sustained_suite(void);
 
 #endif
