@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +104,15 @@ void aglm_facts_identity(struct aglm_facts *facts)
         facts->v[facts->n - 1].identity = true;
     if (facts->n > 0 && facts->wire > 0)
         aglm_wire_mark(facts->wire, 'I');
+}
+
+void aglm_took_add(struct aglm_profile *profile, const char *name, double ms)
+{
+    if (profile->n_took == AGLM_TOOK_MAX)
+        return;
+    struct aglm_took *t = &profile->took[profile->n_took++];
+    snprintf(t->name, sizeof(t->name), "%s", name);
+    t->ms = ms;
 }
 
 void aglm_facts_finish(struct aglm_facts *facts)

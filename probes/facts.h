@@ -16,10 +16,20 @@ struct aglm_facts {
     int wire; /* > 0: each fact is also written there at once, see guard.h */
 };
 
+enum { AGLM_TOOK_MAX = 16 };
+
 /* What a profile is, to the files that fill one. */
 struct aglm_profile {
     struct aglm_facts facts;
+    struct aglm_took {
+        char name[24];     /* the probe's */
+        double ms;         /* how long it took, its child and its deadline included */
+    } took[AGLM_TOOK_MAX]; /* [n_took], in the order run */
+    size_t n_took;
 };
+
+/* Adds the time of a probe; one beyond AGLM_TOOK_MAX is left out. */
+void aglm_took_add(struct aglm_profile *profile, const char *name, double ms);
 
 /* Each adds one fact at the end. key, label, source and unit are copied. */
 void aglm_facts_text(struct aglm_facts *facts, const char *key, const char *label,

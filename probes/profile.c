@@ -27,22 +27,42 @@ static double memory_read(const struct aglm_profile *profile)
     return best;
 }
 
-/* What the options ask for beyond the limits; where storage is, always. */
+/* Notes the time since *since_ns, which becomes now. To a microsecond: more digits tell nothing. */
+static void took(struct aglm_profile *profile, const char *name, uint64_t *since_ns)
+{
+    const uint64_t now_ns = aglm_clock_ns();
+    aglm_took_add(profile, name, (double)((now_ns - *since_ns) / 1000) / 1e3);
+    *since_ns = now_ns;
+}
+
+/* What the options ask for; where storage is, always. */
 static void add_measured(struct aglm_profile *profile, const struct aglm_fsroot *fs,
                          const struct aglm_profile_options *options)
 {
+    uint64_t since_ns = aglm_clock_ns();
     static const struct aglm_profile_options none = {0};
     const struct aglm_profile_options *o = options ? options : &none;
-    if (o->latency)
+    if (o->roof) {
+        aglm_probe_roof(&profile->facts);
+        took(profile, "roof", &since_ns);
+    }
+    if (o->latency) {
         aglm_probe_latency(&profile->facts);
+        took(profile, "latency", &since_ns);
+    }
     aglm_probe_storage(&profile->facts, fs,
                        &(struct aglm_storage_ask){.dir = o->storage_dir,
                                                   .measure = o->storage,
                                                   .memory_read_per_s = memory_read(profile)});
-    if (o->net)
+    took(profile, "storage", &since_ns);
+    if (o->net) {
         aglm_probe_network(&profile->facts, o->net);
-    if (o->sustained_s > 0) /* last: what comes after it would be measured hot */
+        took(profile, "network", &since_ns);
+    }
+    if (o->sustained_s > 0) { /* last: what comes after it would be measured hot */
         aglm_probe_sustained(&profile->facts, o->sustained_s, o->sustained_each, o->sustained_ctx);
+        took(profile, "sustained", &since_ns);
+    }
 }
 
 /* What hangs takes this long; each of these takes less than 100 ms on a healthy device. */
@@ -126,16 +146,17 @@ int aglm_profile_create(struct aglm_profile **out, const struct aglm_profile_opt
         return aglm_err_set(err, -ENOMEM, "device profile: out of memory");
     }
     const bool measured = options && options->roof;
+    uint64_t since_ns = aglm_clock_ns();
     for (size_t i = 0; i < sizeof(probes) / sizeof(*probes); i++) {
         const struct guarded guarded = {&probes[i], &fs, measured};
         aglm_guard_run(&profile->facts, probes[i].name, PROBE_MS, run_guarded, &guarded);
+        took(profile, probes[i].name, &since_ns);
     }
     aglm_probe_gpu(&profile->facts, &fs,
                    options && options->drivers_by_ms
                        ? start_ns + options->drivers_by_ms * UINT64_C(1000000)
                        : 0);
-    if (measured)
-        aglm_probe_roof(&profile->facts);
+    took(profile, "gpu", &since_ns);
     add_measured(profile, &fs, options);
     aglm_fsroot_close(&fs);
     if (profile->facts.out_of_memory) {
@@ -206,6 +227,19 @@ static cJSON *fact_json(const struct aglm_fact *fact)
     return NULL;
 }
 
+static bool add_took(cJSON *root, const struct aglm_profile *profile)
+{
+    cJSON *array = cJSON_AddArrayToObject(root, "probes");
+    bool ok = array != NULL;
+    for (size_t i = 0; ok && i < profile->n_took; i++) {
+        cJSON *o = cJSON_CreateObject();
+        ok = o && cJSON_AddItemToArray(array, o) &&
+             cJSON_AddStringToObject(o, "name", profile->took[i].name) &&
+             cJSON_AddNumberToObject(o, "ms", profile->took[i].ms);
+    }
+    return ok;
+}
+
 char *aglm_profile_json(const struct aglm_profile *profile)
 {
     char fingerprint[33], *text = NULL;
@@ -218,7 +252,7 @@ char *aglm_profile_json(const struct aglm_profile *profile)
         cJSON *fact = fact_json(&profile->facts.v[i]);
         ok = fact && cJSON_AddItemToArray(facts, fact);
     }
-    if (ok)
+    if (ok && add_took(root, profile))
         text = cJSON_Print(root);
     cJSON_Delete(root);
     return text;

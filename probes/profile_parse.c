@@ -34,6 +34,14 @@ static void take_fact(struct aglm_facts *facts, const cJSON *fact)
         aglm_facts_identity(facts);
 }
 
+static void take_took(struct aglm_profile *profile, const cJSON *probe)
+{
+    const cJSON *ms = cJSON_GetObjectItemCaseSensitive(probe, "ms");
+    const char *name = string_in(probe, "name", "");
+    if (name[0] && cJSON_IsNumber(ms))
+        aglm_took_add(profile, name, ms->valuedouble);
+}
+
 static int refuse(const cJSON *root, struct aglm_err *err)
 {
     const cJSON *schema = cJSON_GetObjectItemCaseSensitive(root, "schema");
@@ -53,7 +61,7 @@ static int refuse(const cJSON *root, struct aglm_err *err)
 int aglm_profile_parse(struct aglm_profile **out, const char *json, struct aglm_err *err)
 {
     cJSON *root = cJSON_Parse(json);
-    const cJSON *fact;
+    const cJSON *item;
     struct aglm_profile *profile = NULL;
     int r = refuse(root, err);
     if (r < 0)
@@ -63,8 +71,10 @@ int aglm_profile_parse(struct aglm_profile **out, const char *json, struct aglm_
         r = -ENOMEM;
         goto done;
     }
-    cJSON_ArrayForEach(fact, cJSON_GetObjectItemCaseSensitive(root, "facts"))
-        take_fact(&profile->facts, fact);
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "facts"))
+        take_fact(&profile->facts, item);
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "probes"))
+        take_took(profile, item);
     if (profile->facts.out_of_memory) {
         aglm_profile_destroy(&profile);
         r = -ENOMEM;

@@ -41,6 +41,14 @@ class Profile(Case):
         self.check_width(text)
         self.assertIn("Speeds need the device's limits", text)
 
+    def test_every_probe_tells_its_time(self):
+        look = ["system", "memory", "load", "thermal", "power", "gpu"]
+        document = self.document("--passive")
+        self.assertEqual([p["name"] for p in document["probes"]], look + ["storage"])
+        self.assertGreater(sum(p["ms"] for p in document["probes"]), 0)
+        document = self.document("--roof")
+        self.assertEqual([p["name"] for p in document["probes"]], look + ["roof", "storage"])
+
     def test_all(self):
         document = self.document("--storage-dir", ".")
         facts = {f["key"]: f for f in document["facts"]}
@@ -183,6 +191,7 @@ class Profile(Case):
         good = self.document("--passive")
         for change in (lambda d: d.pop("advice"), lambda d: d.update(schema=2), lambda d: d.update(more=1),
                        lambda d: d["facts"][0].update(key="No Key"), lambda d: d["facts"][0].pop("unit"),
+                       lambda d: d["probes"][0].update(ms=-1), lambda d: d.pop("probes"),
                        lambda d: d["scenarios"][0].update(status="fine"),
                        lambda d: d["advice"]["models"][0].update(need_bytes=0),
                        lambda d: d["advice"]["models"][0].update(decode_ts="quick")):
