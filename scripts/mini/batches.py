@@ -1,33 +1,37 @@
 """Examples into batches: token ids of similar length side by side, and where the answers lie."""
 import torch
 
-PROMPT_LOSS = 0.1  # share of the prompt's positions that are predicted too, at this weight
-
 
 class Example:
-    """ids: prompt and answer, with <|user|> for the end; start: of the answer."""
+    """ids: prompt and answer, with <|user|> for the end; start: of the answer; lines: for each element
+    of a screen, where its label ends, and whether it is the one that the task means."""
 
-    def __init__(self, tokenizer, prompt, answer):
+    def __init__(self, tokenizer, prompt, answer, index=None):
         head = tokenizer.prompt(prompt)
         self.ids = head + tokenizer.encode(answer) + [tokenizer.special["<|user|>"]]
         self.start = len(head)
+        self.lines = []
+        if index is not None:
+            opening, = tokenizer.encode(" [")
+            ends = [k - 1 for k, token in enumerate(head) if token == opening]
+            self.lines = [(at, i == index) for i, at in enumerate(ends)]
 
 
-def collate(examples, pick_prompt=None):
-    """ids [n, longest]; rows and columns of the positions that predict, their targets and weights."""
-    longest = max(len(e.ids) for e in examples)
-    ids = torch.zeros(len(examples), longest, dtype=torch.long)
-    rows, columns, targets, weights = [], [], [], []
-    for i, e in enumerate(examples):
-        ids[i, :len(e.ids)] = torch.tensor(e.ids)
-        for k in range(1, len(e.ids)):
-            answer = k >= e.start
-            if answer or (pick_prompt and pick_prompt(PROMPT_LOSS)):
-                rows.append(i)
-                columns.append(k - 1)
-                targets.append(e.ids[k])
-                weights.append(1.0 if answer else PROMPT_LOSS)
-    return ids, torch.tensor(rows), torch.tensor(columns), torch.tensor(targets), torch.tensor(weights)
+class Batch:
+    """ids: [n, longest]; of the positions that predict an answer: rows, columns, targets; of the
+    elements: line_rows, line_columns, meant (1.0 or 0.0)."""
+
+    def __init__(self, examples):
+        longest = max(len(e.ids) for e in examples)
+        self.ids = torch.zeros(len(examples), longest, dtype=torch.long)
+        answers, lines = [], []
+        for i, e in enumerate(examples):
+            self.ids[i, :len(e.ids)] = torch.tensor(e.ids)
+            answers += [(i, k - 1, e.ids[k]) for k in range(e.start, len(e.ids))]
+            lines += [(i, at, meant) for at, meant in e.lines]
+        self.rows, self.columns, self.targets = torch.tensor(answers, dtype=torch.long).unbind(1)
+        self.line_rows, self.line_columns, meant = torch.tensor(lines, dtype=torch.long).view(-1, 3).unbind(1)
+        self.meant = meant.float()
 
 
 def by_length(examples, tokens):
@@ -41,18 +45,39 @@ def by_length(examples, tokens):
     return out + [batch] if batch else out
 
 
+COPYING = 0.06  # the share of training that begins it, with sequences that repeat themselves
+
+
+def repeats(r, vocab, tokens):
+    """Random tokens that come again and again: what a model of this size learns copying from in a few
+    hundred steps, and does not from the tasks alone."""
+    n = 24 + r.below(72)
+    examples = []
+    for _ in range(tokens // n):
+        period = 4 + r.below(n // 3)
+        unit = [r.below(vocab) for _ in range(period)]
+        e = Example.__new__(Example)
+        e.ids, e.start, e.lines = [unit[k % period] for k in range(n)], period + 1, []
+        examples.append(e)
+    return Batch(examples)
+
+
 class Stream:
     """Batches without end. done(): the share of training that lies behind."""
 
-    def __init__(self, training, tokenizer, tokens, done):
+    def __init__(self, training, tokenizer, tokens, done, copying=COPYING):
         self.training, self.tokenizer, self.tokens, self.done = training, tokenizer, tokens, done
+        self.copying = copying
         self.waiting = []
 
     def __iter__(self):
         r = self.training.r
         while True:
+            done = self.done()
+            if done < self.copying and r.chance(0.9 if done < 0.6 * self.copying else 0.25):
+                yield repeats(r, self.tokenizer.size, self.tokens)
+                continue
             if not self.waiting:
-                done = self.done()
-                pool = [Example(self.tokenizer, *self.training.example(done)[1:3]) for _ in range(600)]
+                pool = [Example(self.tokenizer, *self.training.pointed(done)) for _ in range(600)]
                 self.waiting = r.shuffled(by_length(pool, self.tokens))
-            yield collate(self.waiting.pop(), r.chance)
+            yield Batch(self.waiting.pop())

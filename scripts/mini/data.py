@@ -43,7 +43,7 @@ def to_jsonl(items):
 
 
 class Training:
-    """Examples for training: commands, and conversations about a screen."""
+    """Examples for training."""
 
     def __init__(self, seed):
         self.r = values.Rng("training %d" % seed)
@@ -63,8 +63,9 @@ class Training:
             return steps.step(self.r, self.s_table, self.size(done), False)
         return commands.command(self.r, self.c_table, False)
 
-    def turns(self, done, share_of_steps=0.35):
-        """[(prompt, answer), ...]: several tasks on a screen, which has to be read once for all."""
+    def pointed(self, done, share_of_steps=0.6):
+        """(prompt, answer, index of the element meant or None)"""
         if self.r.chance(share_of_steps):
-            return steps.conversation(self.r, self.s_table, self.size(done), False, 1 + self.r.below(5))[1]
-        return [commands.command(self.r, self.c_table, False)[1:3]]
+            found = steps.pointed(self.r, self.s_table, self.size(done), False)
+            return found[1], found[2], found[5]
+        return (*commands.command(self.r, self.c_table, False)[1:3], None)

@@ -1,7 +1,7 @@
 """Greedy answers of the model, in the training framework."""
 import torch
 
-from .batches import Example, by_length, collate
+from .batches import Batch, Example, by_length
 
 
 @torch.no_grad()
@@ -14,9 +14,9 @@ def right_by_force(model, tokenizer, items, tokens=6000):
         e.n = n
     right = [True] * len(items)
     for batch in by_length(examples, tokens):
-        ids, rows, columns, targets, _ = collate(batch)
-        best = model.logits(model.hidden(ids)[rows, columns]).argmax(-1)
-        for row in rows[best != targets].tolist():
+        b = Batch(batch)
+        best = model.logits(model.hidden(b.ids)[b.rows, b.columns]).argmax(-1)
+        for row in b.rows[best != b.targets].tolist():
             right[batch[row].n] = False
     model.train()
     return right

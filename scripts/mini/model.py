@@ -51,9 +51,9 @@ class Normalize(torch.autograd.Function):
 
 
 class RMSNorm(nn.Module):
-    def __init__(self, config):
+    def __init__(self, config, weight=1.0):
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(config.width))
+        self.weight = nn.Parameter(torch.full((config.width,), weight))
         self.eps = config.eps
 
     def forward(self, x):
@@ -116,6 +116,27 @@ class Attention(nn.Module):
         return self.o_proj(out)
 
 
+LOOK_BACK = 5.0  # how much higher the score of the token looked at is than its neighbours'
+
+
+@torch.no_grad()
+def look_back(attention, config, common):
+    """Lets the query heads of the first key/value head begin by looking at the token before, the
+    one before that, and so on: copying is built upon it (Olsson and others, 2022), and to find it by
+    chance takes a model of this size longer than all else. common: an input that all tokens have."""
+    group, pairs = config.heads // config.kv_heads, 3  # those that turn fastest tell neighbours apart
+    theta = config.theta ** (-torch.arange(pairs, dtype=torch.float32) / (config.rotated // 2))
+    size = math.sqrt(LOOK_BACK * math.sqrt(config.head_dim) / float((1.0 - torch.cos(theta)).sum())) / common
+    for head in range(group):
+        rows = attention.q_proj.weight[head * config.head_dim:][:config.rotated]
+        rows.zero_()
+        rows[0:2 * pairs:2, 0] = size * torch.cos(-(head + 1) * theta)
+        rows[1:2 * pairs:2, 0] = size * torch.sin(-(head + 1) * theta)
+    rows = attention.k_proj.weight[:config.rotated]
+    rows.zero_()
+    rows[0:2 * pairs:2, 0] = size
+
+
 class FeedForward(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -132,10 +153,11 @@ class Layer(nn.Module):
         super().__init__()
         self.input_layernorm = RMSNorm(config)
         self.self_attn = Attention(config)
-        self.post_self_attn_layernorm = RMSNorm(config)
+        # What a layer adds begins smaller than the embedding, so that tokens stay visible above it.
+        self.post_self_attn_layernorm = RMSNorm(config, 0.5)
         self.post_attention_layernorm = RMSNorm(config)
         self.mlp = FeedForward(config)
-        self.post_mlp_layernorm = RMSNorm(config)
+        self.post_mlp_layernorm = RMSNorm(config, 0.5)
 
     def forward(self, x, cos, sin, mask):
         x = x + self.post_self_attn_layernorm(self.self_attn(self.input_layernorm(x), cos, sin, mask))
@@ -147,22 +169,28 @@ class Glm4(nn.Module):
         super().__init__()
         self.config = config
         self.embed_tokens = nn.Embedding(config.vocab, config.width)
-        nn.init.normal_(self.embed_tokens.weight, std=0.05)
+        nn.init.normal_(self.embed_tokens.weight)
+        self.embed_tokens.weight.data[:, 0] = 2.0  # what every token has, for look_back
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
-        self.norm = RMSNorm(config)
+        self.norm = RMSNorm(config, 1.0 / math.sqrt(config.width))  # the output matrix has the embedding's scale
         self.fake_table = None  # of the embedding, which is the output matrix as well
         self.fake_input = None
         cos, sin = rotation(config, 1024)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
-    def hidden(self, ids):
-        """ids: [batch, tokens]; the last norm's output: [batch, tokens, width]."""
+        look_back(self.layers[0].self_attn, config, self.embed_tokens.weight[0, 0])
+
+    def hidden(self, ids, taps=None):
+        """ids: [batch, tokens]; the last norm's output: [batch, tokens, width]. taps: a list that gets
+        what leaves each layer."""
         t = ids.shape[1]
         mask = torch.full((t, t), float("-inf")).triu(1)
         x = F.embedding(ids, self.table())
         for layer in self.layers:
             x = layer(x, self.cos[:t], self.sin[:t], mask)
+            if taps is not None:
+                taps.append(x)
         return self.norm(x)
 
     def table(self):

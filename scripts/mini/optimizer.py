@@ -41,10 +41,10 @@ class Both:
     def __init__(self, model, scale=1.0):
         matrices = [p for p in model.layers.parameters() if p.ndim == 2]
         norms = [p for p in model.parameters() if p.ndim == 1]
-        self.muon = Muon(matrices, lr=0.02 * scale)
+        self.muon = Muon(matrices, lr=0.008 * scale)
         self.adam = torch.optim.AdamW(
-            [{"params": [model.embed_tokens.weight], "lr": 3e-3 * scale, "weight_decay": 0.01},
-             {"params": norms, "lr": 3e-3 * scale, "weight_decay": 0.0}], betas=(0.9, 0.98), eps=1e-10)
+            [{"params": [model.embed_tokens.weight], "lr": 1.2e-3 * scale, "weight_decay": 0.01},
+             {"params": norms, "lr": 1.2e-3 * scale, "weight_decay": 0.0}], betas=(0.9, 0.98), eps=1e-10)
         self.groups = [(g, g["lr"]) for o in (self.muon, self.adam) for g in o.param_groups]
 
     def step(self, factor):

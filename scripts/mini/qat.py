@@ -15,7 +15,7 @@ import torch
 from .model import Linear
 from .train import Run
 
-RATE = 0.1  # of the training's learning rate
+RATE = 0.2  # of the training's learning rate
 
 
 class Straight(torch.autograd.Function):
@@ -94,7 +94,7 @@ class FineTune(Run):
     """A training run from trained weights, on screens of full size from the start."""
 
     def __init__(self, options, tokenizer, model, kind):
-        super().__init__(options, tokenizer, attach(model, kind), RATE)
+        super().__init__(options, tokenizer, attach(model, kind), RATE, copying=0.0)
 
     @property
     def data_done(self):

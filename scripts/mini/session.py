@@ -147,7 +147,7 @@ def put_into_source(options, n_different):
 
 def run(options):
     keep_memory()
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)  # of its own; see train-mini
     log = logger(os.path.join(options.out, "training.log" if options.qat == "none" else "training-%s.log" % options.qat))
     tokenizer = tokenizer_of(options, log)
     if not options.export_only:

@@ -1,10 +1,10 @@
 """Agent steps: a task, the elements of a screen with their positions, and the one to touch.
 
-The prompt is one element a line, numbered or not, and the task:
+The prompt is the task, and one element a line, numbered or not:
 
+    任务：点击“登录”
     1. 搜索 [512,88] 按钮
     2. 登录 [500,930] 按钮
-    任务：点击“登录”
 
 Splits: wordings, made-up labels and positions (both numbers together) of the test are not in
 training. Labels of the known functions (search, back ...) and their descriptions are shared; which
@@ -120,9 +120,8 @@ def _describe(r, lang, element, test):
     return r.pick(what) if what else None
 
 
-def _aim(r, lang, way, elements, test, shown=False):
-    """The target and the words for it ({"x": ...}), or None where the screen does not offer it. A
-    screen that was not shown yet may be changed to offer it."""
+def _aim(r, lang, way, elements, test):
+    """The target and the words for it ({"x": ...}), or None where the screen does not offer it."""
     target = r.pick(elements)
     if way == "first":
         return elements[0], {}
@@ -133,12 +132,10 @@ def _aim(r, lang, way, elements, test, shown=False):
     if way == "type":
         for e in elements:
             while e is not target and e[2] == target[2]:
-                if shown:
-                    return None
                 e[2] = r.pick(TYPES[lang])
         return target, {"t": target[2]}
     if way == "typed":
-        if not shown and r.chance(0.4):
+        if r.chance(0.4):
             _double_label(r, elements, target)
         return target, {"x": target[0], "t": target[2]}
     if way == "label":
@@ -151,26 +148,16 @@ def _aim(r, lang, way, elements, test, shown=False):
     return (target, {"x": what}) if what else None
 
 
-def _word(r, lang, way, table, aim):
-    """The task, its answer, the template, and the values that belong to one half alone."""
-    target, names = aim
-    answer, template = r.pick(table[lang][way])
-    task = template
-    for key, value in names.items():
-        quoted = key == "x" and way in ("label", "typed") and r.chance(0.6)
-        task = task.replace("{%s}" % key, r.pick(commands.QUOTES[lang]) % value if quoted else value)
-    found = [target[0] + "|" + names["x"]] if way == "what" else []
-    return HEAD[lang] + task, answer % (target[3], target[4]), template, found
+def render(lang, task, elements, numbered):
+    lines = [HEAD[lang] + task]
+    for i, (label, _, kind, x, y) in enumerate(elements):
+        lines.append(("%d. " % (i + 1) if numbered else "") + "%s [%d,%d] %s" % (label, x, y, kind))
+    return "\n".join(lines)
 
 
-def render(elements, numbered):
-    return "".join(("%d. " % (i + 1) if numbered else "") + "%s [%d,%d] %s\n" % (label, x, y, kind)
-                   for i, (label, _, kind, x, y) in enumerate(elements))
-
-
-def conversation(r, table, n, test, turns=1, make=_label):
-    """A screen of n elements and tasks on it, one after the other: (lang, [(prompt, answer), ...],
-    template and values of the first). The screen stands in the first prompt alone."""
+def pointed(r, table, n, test, make=_label):
+    """One example on a screen of n elements and which of them the task means:
+    (lang, prompt, answer, template, values, index)."""
     while True:
         lang = "zh" if r.chance(0.5) else "en"
         way = r.pick(WAYS)
@@ -178,22 +165,23 @@ def conversation(r, table, n, test, turns=1, make=_label):
         aim = _aim(r, lang, way, elements, test)
         if aim:
             break
-    numbered = way == "order" or r.chance(0.4)
-    task, answer, template, found = _word(r, lang, way, table, aim)
-    out = [(render(elements, numbered) + task, answer)]
-    while len(out) < turns and way != "typed":  # after which a label may be there twice
-        another = r.pick([x for x in WAYS if numbered or x != "order"])
-        aim = _aim(r, lang, another, elements, test, shown=True)
-        if aim:
-            out.append(_word(r, lang, another, table, aim)[:2])
-    found += ["[%d,%d]" % (e[3], e[4]) for e in elements] + [e[0] for e in elements if e[1] is None]
-    return lang, out, template, found
+    target, names = aim
+    answer, template = r.pick(table[lang][way])
+    task = template
+    for key, value in names.items():
+        quoted = key == "x" and way in ("label", "typed") and r.chance(0.6)
+        task = task.replace("{%s}" % key, r.pick(commands.QUOTES[lang]) % value if quoted else value)
+    found = ["[%d,%d]" % (e[3], e[4]) for e in elements] + [e[0] for e in elements if e[1] is None]
+    if way == "what":
+        found.append(target[0] + "|" + names["x"])
+    prompt = render(lang, task, elements, way == "order" or r.chance(0.4))
+    index = next(i for i, e in enumerate(elements) if e is target)
+    return lang, prompt, answer % (target[3], target[4]), template, found, index
 
 
 def step(r, table, n, test, make=_label):
-    """One example on a screen of n elements: (lang, prompt, answer, template, values)."""
-    lang, turns, template, found = conversation(r, table, n, test, 1, make)
-    return lang, *turns[0], template, found
+    """The same without the index: (lang, prompt, answer, template, values)."""
+    return pointed(r, table, n, test, make)[:5]
 
 
 # ---- out of distribution ----

@@ -114,18 +114,13 @@ class Generator(unittest.TestCase):
             places = [tuple(map(int, at[1:-1].split(",")))[::-1] for _, _, at in elements]
             self.assertEqual(places, sorted(places), "the first is not the topmost: " + prompt)
 
-    def test_each_turn_of_a_training_conversation_has_one_answer(self):
-        r = values.Rng("turns")
+    def test_the_element_meant_is_known(self):
+        r = values.Rng("pointed")
         table = steps.tables(False)
-        for _ in range(120):
-            lang, turns, _, _ = steps.conversation(r, table, data.step_size(r), False, 5)
-            _, elements = read_screen(lang, turns[0][0])
-            for task, answer in [(turns[0][0].rsplit("\n", 1)[1], turns[0][1])] + turns[1:]:
-                task = task[len(steps.HEAD[lang]):]
-                fits = {at for n, (label, kind, at) in enumerate(elements)
-                        if any(task in tasks_for(lang, t, n, label, kind, len(elements))
-                               for found in table[lang].values() for a, t in found if a[:12] == answer[:12])}
-                self.assertEqual(fits, {re.search(r"\[\d+,\d+\]", answer).group()}, turns)
+        for _ in range(400):
+            lang, prompt, answer, _, _, index = steps.pointed(r, table, data.step_size(r), False)
+            _, elements = read_screen(lang, prompt)
+            self.assertTrue(answer.endswith("element=%s)" % elements[index][2]), prompt)
 
     def test_the_file_is_what_the_generator_writes(self):
         if HELDOUT is None:
@@ -136,7 +131,7 @@ class Generator(unittest.TestCase):
 
 def read_screen(lang, prompt):
     """The task, and (label, type, "[x,y]") of each element."""
-    *lines, task = prompt.split("\n")
+    task, *lines = prompt.split("\n")
     pattern = re.compile(r"(?:\d+\. )?(.*) (\[\d+,\d+\]) (%s)" % "|".join(steps.TYPES[lang]))
     found = [pattern.fullmatch(line).groups() for line in lines]
     return task[len(steps.HEAD[lang]):], [(label, kind, at) for label, at, kind in found]
