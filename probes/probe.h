@@ -42,7 +42,9 @@ struct aglm_storage_ask {
     const char *dir;          /* NULL: where models are likely to lie */
     bool measure;             /* write a temporary file and read it: up to 3 s */
     double memory_read_per_s; /* 0: unknown; storage is not as fast */
+    unsigned timeout_ms;      /* when it is given up; 0: in 3 s, in 8 s if it measures */
 };
+/* In a child of its own: a file system whose server is gone never answers. */
 void aglm_probe_storage(struct aglm_facts *facts, const struct aglm_fsroot *fs,
                         const struct aglm_storage_ask *ask);
 /* The file system's type by its device number, out of the text of /proc/self/mountinfo. 0, -ENOENT,

@@ -5,6 +5,7 @@
  * and is no memory), statfs, <root>/proc/self/mountinfo. Everything about it belongs to the running
  * machine, so a captured tree has none.
  */
+#include "probes/guard.h"
 #include "probes/probe.h"
 #include "probes/storage.h"
 
@@ -18,6 +19,8 @@
 #include <unistd.h>
 
 #define MOUNTS "/proc/self/mountinfo"
+
+enum { LOOK_MS = 3000, MEASURE_MS = 8000 };
 
 int aglm_mount_type(const char *mountinfo, unsigned major_id, unsigned minor_id, char *buf,
                     size_t cap)
@@ -93,16 +96,18 @@ static void add_speeds(struct aglm_facts *facts, const char *dir, double memory_
                       (double)s.ns / 1e9);
 }
 
-void aglm_probe_storage(struct aglm_facts *facts, const struct aglm_fsroot *fs,
-                        const struct aglm_storage_ask *ask)
+struct job {
+    const struct aglm_fsroot *fs;
+    const struct aglm_storage_ask *ask;
+};
+
+static void probe(struct aglm_facts *facts, const void *arg)
 {
+    const struct job *job = arg;
+    const struct aglm_fsroot *fs = job->fs;
+    const struct aglm_storage_ask *ask = job->ask;
     char type[64];
     struct statvfs st;
-    if (!fs->live) {
-        aglm_facts_unknown(facts, "storage.free", "Free space", "statvfs",
-                           "only the running machine tells");
-        return;
-    }
     const char *dir = ask->dir ? ask->dir : choose_dir(fs);
     char *path = realpath(dir, NULL);
     aglm_facts_text(facts, "storage.folder", "Folder", "realpath", "%s", path ? path : dir);
@@ -125,4 +130,19 @@ void aglm_probe_storage(struct aglm_facts *facts, const struct aglm_fsroot *fs,
     if (ask->measure)
         add_speeds(facts, dir, ask->memory_read_per_s);
     free(path);
+}
+
+void aglm_probe_storage(struct aglm_facts *facts, const struct aglm_fsroot *fs,
+                        const struct aglm_storage_ask *ask)
+{
+    const struct job job = {fs, ask};
+    if (fs->live)
+        aglm_guard_run(facts, "storage",
+                       ask->timeout_ms ? ask->timeout_ms
+                       : ask->measure  ? MEASURE_MS
+                                       : LOOK_MS,
+                       probe, &job);
+    else
+        aglm_facts_unknown(facts, "storage.free", "Free space", "statvfs",
+                           "only the running machine tells");
 }

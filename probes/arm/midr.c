@@ -142,6 +142,7 @@ static const struct {
     {HISILICON, 0xd02, "TaiShan v120"},
     {HISILICON, 0xd06, "HIP12"},
     {HISILICON, 0xd40, "Cortex-A76 (HiSilicon)"},
+    {HISILICON, 0xd41, "Cortex-A77 (HiSilicon)"},
     {HISILICON, 0xd42, "Kirin 9000S middle core"},
     {NVIDIA, 0x000, "Denver"},
     {NVIDIA, 0x003, "Denver 2"},

@@ -10,10 +10,12 @@
 #include "tests/unit/probes/tree.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* ---- latency ---- */
@@ -125,6 +127,44 @@ START_TEST(mount_types)
     ck_assert_str_eq(type, "tmpfs");
     ck_assert_int_eq(aglm_mount_type(text, 0, 23, type, sizeof(type)), -ENOENT);
     ck_assert_int_eq(aglm_mount_type("", 8, 1, type, sizeof(type)), -ENOENT);
+}
+END_TEST
+
+/* Stands before libc's: a file system whose server is gone. */
+static bool gone;
+
+int statvfs(const char *path, struct statvfs *out)
+{
+    while (gone)
+        pause();
+    const int fd = open(path, O_PATH | O_CLOEXEC);
+    const int rc = fd < 0 ? -1 : fstatvfs(fd, out);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+START_TEST(storage_that_hangs_is_given_up)
+{
+    struct aglm_facts facts = {0};
+    struct aglm_fsroot fs;
+    struct aglm_err err = {0};
+    ck_assert_int_eq(aglm_fsroot_open(&fs, NULL, &err), 0);
+    aglm_probe_storage(&facts, &fs, &(struct aglm_storage_ask){.dir = "/"});
+    ck_assert_uint_ge(facts.n, 3);
+    for (size_t i = 0; i < facts.n; i++)
+        ck_assert_str_ne(facts.v[i].key, "probe.storage");
+    ck_assert_str_eq(facts.v[facts.n - 1].key, "storage.free");
+    aglm_facts_finish(&facts);
+    gone = true;
+    aglm_probe_storage(&facts, &fs, &(struct aglm_storage_ask){.dir = "/", .timeout_ms = 300});
+    gone = false;
+    ck_assert_str_eq(facts.v[0].key, "storage.folder"); /* what it found before */
+    ck_assert_str_eq(facts.v[facts.n - 1].key, "probe.storage");
+    ck_assert_int_eq(facts.v[facts.n - 1].kind, AGLM_FACT_UNKNOWN);
+    ck_assert_ptr_nonnull(strstr(facts.v[facts.n - 1].text, "no answer within 0.3 s"));
+    aglm_facts_finish(&facts);
+    aglm_fsroot_close(&fs);
 }
 END_TEST
 
@@ -315,6 +355,7 @@ Suite *measured_suite(void)
     tcase_add_test(t, storage_refusals);
     tcase_add_loop_test(t, storage_doubts, 0, 7);
     tcase_add_test(t, mount_types);
+    tcase_add_test(t, storage_that_hangs_is_given_up);
     tcase_add_loop_test(t, network_targets, 0, 16);
     tcase_add_test(t, phone_memory);
     tcase_add_test(t, group_limit_binds);
