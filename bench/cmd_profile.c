@@ -53,6 +53,7 @@ static const char help[] =
     "                          made on first use, for about ten seconds more\n"
     "      --thresholds FILE   limits that differ from the built-in ones\n"
     "      --root DIR          look at a captured /proc, /sys and /etc below DIR\n"
+    "  -v, --verbose           how long each probe took, too\n"
     "  -h, --help              this text\n";
 
 enum {
@@ -68,7 +69,7 @@ enum {
 };
 
 struct options {
-    bool json, html, help, roof, passive, verify;
+    bool json, html, help, roof, passive, verify, verbose;
     unsigned sustained_s; /* 0: not asked for */
     const char *root, *storage_dir, *net, *thresholds, *db;
 };
@@ -143,6 +144,9 @@ static bool take(struct options *out, int c)
     case OPT_DB:
         out->db = optarg;
         return true;
+    case 'v':
+        out->verbose = true;
+        return true;
     case 'h':
         out->help = true;
         return true;
@@ -164,11 +168,12 @@ static int parse(struct options *out, int argc, char **argv)
                                           {"verify", no_argument, NULL, OPT_VERIFY},
                                           {"thresholds", required_argument, NULL, OPT_THRESHOLDS},
                                           {"db", required_argument, NULL, OPT_DB},
+                                          {"verbose", no_argument, NULL, 'v'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     optind = 0; /* glibc: start afresh, main may have used getopt */
     opterr = 0;
-    for (int c; (c = getopt_long(argc, argv, ":o:h", known, NULL)) != -1;) {
+    for (int c; (c = getopt_long(argc, argv, ":o:vh", known, NULL)) != -1;) {
         if (c == 'o' && (strcmp(optarg, "text") == 0 || strcmp(optarg, "json") == 0 ||
                          strcmp(optarg, "html") == 0)) {
             out->json = optarg[0] == 'j';
@@ -251,6 +256,8 @@ static int print(const struct aglm_profile_page *page, const struct options *o, 
     } else {
         aglm_profile_print(page->profile, stdout);
         aglm_profile_page_print(page);
+        if (o->verbose)
+            aglm_profile_took_print(page->profile, stdout);
     }
     free(text);
     if (fflush(stdout) || ferror(stdout))

@@ -148,12 +148,32 @@ static bool add_verify(cJSON *root, const struct aglm_profile_page *page)
     return ok;
 }
 
+/* With --sustained: each second's speed, which the facts hold as a line of text. */
+static bool add_sustained(cJSON *root, const struct aglm_profile *profile)
+{
+    const struct aglm_fact *each = aglm_profile_find(profile, "roof.sustained.each");
+    if (!each || each->kind != AGLM_FACT_TEXT)
+        return true;
+    cJSON *o = cJSON_AddObjectToObject(root, "sustained");
+    cJSON *array = o ? cJSON_AddArrayToObject(o, "gops") : NULL;
+    bool ok = array != NULL;
+    char *end;
+    for (const char *at = each->text; ok; at = end) {
+        const double gops = strtod(at, &end);
+        if (end == at)
+            break;
+        cJSON *number = cJSON_CreateNumber(gops);
+        ok = number && cJSON_AddItemToArray(array, number);
+    }
+    return ok;
+}
+
 char *aglm_profile_page_json(const struct aglm_profile_page *page)
 {
     char *facts = aglm_profile_json(page->profile), *out = NULL;
     cJSON *root = facts ? cJSON_Parse(facts) : NULL;
     if (root && add_thresholds(root, page) && add_scenarios(root, page) && add_advice(root, page) &&
-        (page->n_verify == 0 || add_verify(root, page)))
+        add_sustained(root, page->profile) && (page->n_verify == 0 || add_verify(root, page)))
         out = cJSON_Print(root);
     cJSON_Delete(root);
     free(facts);

@@ -69,6 +69,9 @@ const struct aglm_fact *aglm_profile_find(const struct aglm_profile *profile, co
 
 /* Prints the profile for people, at most 80 columns wide. */
 void aglm_profile_print(const struct aglm_profile *profile, FILE *out);
+/* Prints how long each probe took. */
+void aglm_profile_took_print(const struct aglm_profile *profile, FILE *out);
+
 #define AGLM_PROFILE_SCHEMA 1
 
 /* The JSON form, versioned by its "schema" field; the caller frees it. NULL for lack of memory. */

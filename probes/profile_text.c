@@ -1,5 +1,6 @@
 /* The profile for people: facts under headings, values in units one can read, at most 80 columns;
  * see profile.h. */
+#include "probes/facts.h"
 #include "probes/profile.h"
 
 #include <math.h>
@@ -212,4 +213,16 @@ void aglm_profile_print(const struct aglm_profile *profile, FILE *out)
     print_hidden(out, zones);
     aglm_profile_fingerprint(profile, fingerprint);
     fprintf(out, "\nFingerprint\n%*s%s\n", INDENT, "", fingerprint);
+}
+
+void aglm_profile_took_print(const struct aglm_profile *profile, FILE *out)
+{
+    double sum = 0;
+    fputs("\nTime of each probe\n", out);
+    for (size_t i = 0; i < profile->n_took; i++) {
+        fprintf(out, "%*s%-*s%8.1f ms\n", INDENT, "", LABEL_WIDTH + 1, profile->took[i].name,
+                profile->took[i].ms);
+        sum += profile->took[i].ms;
+    }
+    fprintf(out, "%*s%-*s%8.1f ms\n", INDENT, "", LABEL_WIDTH + 1, "all", sum);
 }

@@ -48,6 +48,14 @@ class Profile(Case):
         self.assertGreater(sum(p["ms"] for p in document["probes"]), 0)
         document = self.document("--roof")
         self.assertEqual([p["name"] for p in document["probes"]], look + ["roof", "storage"])
+        self.assertNotIn("sustained", document)
+        text, _ = self.run_it("profile", "--passive", "-v")
+        self.check_width(text)
+        told = text.split("\nTime of each probe\n")[1].splitlines()
+        self.assertEqual([line.split()[0] for line in told], look + ["storage", "all"])
+        for line in told:
+            self.assertRegex(line, r"^  [a-z]+ +\d+\.\d ms$")
+        self.assertNotIn("Time of each probe", self.run_it("profile", "--passive")[0])
 
     def test_all(self):
         document = self.document("--storage-dir", ".")
@@ -139,7 +147,9 @@ class Profile(Case):
         facts = {f["key"]: f for f in document["facts"]}
         seconds = facts["roof.sustained.time"]["value"]
         self.assertEqual(facts["roof.sustained.stopped"]["value"], f"after {seconds} of 600 s")
-        self.assertEqual(len(facts["roof.sustained.each"]["value"].split()), seconds)
+        self.assertEqual(document["sustained"]["gops"],
+                         [float(v) for v in facts["roof.sustained.each"]["value"].split()])
+        self.assertEqual(len(document["sustained"]["gops"]), seconds)
         self.assertGreater(facts["roof.sustained.start"]["value"], 0)
         self.assertEqual(next(t["fact"] for t in document["thresholds"] if t["id"] == "sustained"),
                          "roof.sustained.share")
