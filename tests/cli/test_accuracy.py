@@ -95,7 +95,8 @@ class Accuracy(Case):
     def test_forms(self):
         args = ("accuracy", "-m", self.model(), "--items", self.items(9), "-q", "q4_0")
         out, err = self.run_it(*args)
-        self.assertEqual(err, "")
+        # A busy machine is told so; nothing else is.
+        self.assertEqual([line for line in err.splitlines() if "note: others used up to" not in line], [])
         self.assertIn("tiny, 12 of 12 items", out)
         self.assertRegex(out, r"\| Q4_0 +\| cpu +\| \w+ +\| +9/12 \| 75\.0% \[46\.8, 91\.1\] \| 100\.0% \| +0 \| +0 \| 1\.000 ")
         self.assertRegex(out, r"\| Q4_0 +\| +83\.3% \[43\.6, 97\.0\] \| +66\.7% \[30\.0, 90\.3\] ")  # by part
