@@ -184,7 +184,7 @@ START_TEST(split)
     for (int again = 0; again < 2; again++)
         ck_assert_msg(aglm_report_split(store, scratch("split"), NULL, &err) == 0, "%s", err.msg);
     for (size_t i = 0; i < 4; i++) {
-        snprintf(names[i], sizeof(names[i]), "d-%s.html", ids[i]);
+        snprintf(names[i], sizeof(names[i]), "d-%.32s.html", ids[i]);
         links[i + 1] = names[i];
     }
     for (size_t i = 0; i < 5; i++) {
