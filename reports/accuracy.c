@@ -223,26 +223,11 @@ static bool figure_measured(struct aglm_text *out, struct aglm_figures *f)
 
 /* ---- tables ---- */
 
-static void number(struct aglm_text *out, double value)
-{
-    aglm_text_raw(out, "<td class=\"n\">");
-    aglm_text_number(out, value);
-    aglm_text_raw(out, "</td>");
-}
-
-static void percent(struct aglm_text *out, double value)
-{
-    if (isnan(value))
-        aglm_text_number(out, NAN);
-    else
-        aglm_text_fmt(out, "%.1f%%", value);
-}
-
 static void share(struct aglm_text *out, const struct aglm_accuracy_part *sum)
 {
     const struct aglm_interval w = aglm_wilson(sum->right, sum->n);
     aglm_text_raw(out, "<td class=\"n\">");
-    percent(out, w.percent);
+    aglm_text_percent(out, w.percent);
     if (sum->n)
         aglm_text_fmt(out, " <span class=\"muted\">[%.1f, %.1f]</span>", w.low, w.high);
     aglm_text_raw(out, "</td>");
@@ -258,7 +243,7 @@ static void put_step(struct aglm_text *out, const struct ladder *l, const struct
                   (unsigned long long)sum.right, (unsigned long long)sum.n);
     share(out, &sum);
     aglm_text_raw(out, "<td class=\"n\"><strong>");
-    percent(out, kept(r));
+    aglm_text_percent(out, kept(r));
     aglm_text_raw(out, "</strong></td>");
     if (r->accuracy.reference[0])
         aglm_text_fmt(out,
@@ -270,8 +255,8 @@ static void put_step(struct aglm_text *out, const struct ladder *l, const struct
     aglm_text_raw(out, "<td class=\"n\">");
     aglm_text_bytes(out, (double)r->model_size);
     aglm_text_raw(out, "</td>");
-    number(out, r->accuracy.decode_ts);
-    number(out, r->accuracy.prefill_ts);
+    aglm_text_number_cell(out, r->accuracy.decode_ts);
+    aglm_text_number_cell(out, r->accuracy.prefill_ts);
     if (l->verdict) {
         aglm_text_raw(out, "<td class=\"verdict-cell\">");
         aglm_summary_pill(out, r->valid ? AGLM_STATUS_GOOD : AGLM_STATUS_ALERT,

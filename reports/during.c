@@ -25,13 +25,6 @@ static void put_range(struct aglm_text *out, double middle, double low, double h
     aglm_text_raw(out, "</td>");
 }
 
-static void put_number(struct aglm_text *out, double value)
-{
-    aglm_text_raw(out, "<td class=\"n\">");
-    aglm_text_number(out, value);
-    aglm_text_raw(out, "</td>");
-}
-
 /* What slowed the CPUs, in words; "nothing seen" where something was looked at. */
 static void put_slowed(struct aglm_text *out, const struct aglm_row *row)
 {
@@ -73,11 +66,11 @@ static void put_row(struct aglm_text *out, const struct aglm_row *row)
     aglm_text_fmt(out, "</th><td class=\"n\">%u</td>", r->n_threads);
     put_range(out, res->temperature_median_degc, res->temperature_min_degc,
               res->temperature_max_degc);
-    put_number(out, res->frequency_low_khz / 1e6);
+    aglm_text_number_cell(out, res->frequency_low_khz / 1e6);
     put_slowed(out, row);
-    put_number(out, res->joules_per_token);
+    aglm_text_number_cell(out, res->joules_per_token);
     aglm_text_fmt(out, "<td>%s</td>", res->energy);
-    put_number(out, res->telemetry_cpu_percent);
+    aglm_text_number_cell(out, res->telemetry_cpu_percent);
     aglm_text_raw(out, "</tr>");
 }
 

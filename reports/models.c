@@ -8,13 +8,6 @@
 
 #define MAIN_TYPE "q4_0"
 
-static void put_number(struct aglm_text *out, double value)
-{
-    aglm_text_raw(out, "<td class=\"n\">");
-    aglm_text_number(out, value);
-    aglm_text_raw(out, "</td>");
-}
-
 static void put_main_row(struct aglm_text *out, const struct aglm_limits *limits,
                          const struct aglm_preset *preset)
 {
@@ -23,14 +16,14 @@ static void put_main_row(struct aglm_text *out, const struct aglm_limits *limits
     aglm_text_fmt(out, "<tr><th scope=\"row\">%s</th><td class=\"n\">", preset->name);
     aglm_text_bytes(out, a.need_bytes);
     aglm_text_fmt(out, "</td><td>%s</td>", aglm_advice_fit_word(a.fit));
-    put_number(out, a.prefill_ts);
-    put_number(out, a.decode_ts);
+    aglm_text_number_cell(out, a.prefill_ts);
+    aglm_text_number_cell(out, a.decode_ts);
     if (a.prefill_threads)
         aglm_text_fmt(out, "<td class=\"n\">%u / %u</td>", a.prefill_threads, a.decode_threads);
     else
-        put_number(out, NAN);
-    put_number(out, a.step_ttft_s);
-    put_number(out, a.step_s);
+        aglm_text_number_cell(out, NAN);
+    aglm_text_number_cell(out, a.step_ttft_s);
+    aglm_text_number_cell(out, a.step_s);
     aglm_text_raw(out, "</tr>");
 }
 
@@ -88,7 +81,7 @@ static void put_matrix(struct aglm_text *out, const struct aglm_limits *limits)
         for (size_t k = 0; k < 2; k++) {
             aglm_advice_give(&a, &limits->advice, aglm_preset_at(i),
                              aglm_quantize_mode_find(kinds[k]));
-            put_number(out, a.prefill_ts);
+            aglm_text_number_cell(out, a.prefill_ts);
         }
         for (size_t k = 0; k < aglm_quantize_mode_count(); k++) {
             aglm_advice_give(&a, &limits->advice, aglm_preset_at(i), aglm_quantize_mode_at(k));

@@ -8,13 +8,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-static void number_cell(struct aglm_text *out, double value)
-{
-    aglm_text_raw(out, "<td class=\"n\">");
-    aglm_text_number(out, value);
-    aglm_text_raw(out, "</td>");
-}
-
 /* ---- results --------------------------------------------------------------------------------- */
 
 /* Columns that would say the same in every row are left out. */
@@ -128,12 +121,8 @@ static void put_roof_cell(struct aglm_text *out, const struct aglm_row *row)
 static void put_kept_cell(struct aglm_text *out, const struct aglm_record *r)
 {
     const struct aglm_accuracy_part sum = aglm_accuracy_sum(&r->accuracy, NULL, NULL);
-    const double kept = aglm_accuracy_kept(&sum);
     aglm_text_raw(out, "<td class=\"n\">");
-    if (isnan(kept))
-        aglm_text_number(out, NAN);
-    else
-        aglm_text_fmt(out, "%.1f%%", kept);
+    aglm_text_percent(out, aglm_accuracy_kept(&sum));
     aglm_text_raw(out, "</td>");
 }
 
@@ -190,10 +179,10 @@ static void put_row(struct aglm_text *out, const struct columns *c, const struct
         put_kept_cell(out, r);
     put_verdict_cell(out, row);
     put_mean_cells(out, row);
-    number_cell(out, row->res.ttft_ms);
-    number_cell(out, row->res.tpot_ms);
-    number_cell(out, row->res.tpot_p99_ms);
-    number_cell(out, row->res.decode_gbps);
+    aglm_text_number_cell(out, row->res.ttft_ms);
+    aglm_text_number_cell(out, row->res.tpot_ms);
+    aglm_text_number_cell(out, row->res.tpot_p99_ms);
+    aglm_text_number_cell(out, row->res.decode_gbps);
     aglm_text_raw(out, "<td class=\"n\">");
     aglm_text_bytes(out, row->res.peak_rss_bytes);
     aglm_text_raw(out, "</td><td>");

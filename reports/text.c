@@ -169,6 +169,21 @@ void aglm_text_number(struct aglm_text *t, double value)
     add_grouped(t, buf);
 }
 
+void aglm_text_number_cell(struct aglm_text *t, double value)
+{
+    aglm_text_raw(t, "<td class=\"n\">");
+    aglm_text_number(t, value);
+    aglm_text_raw(t, "</td>");
+}
+
+void aglm_text_percent(struct aglm_text *t, double percent)
+{
+    if (isfinite(percent))
+        aglm_text_fmt(t, "%.1f%%", percent);
+    else
+        aglm_text_number(t, percent);
+}
+
 void aglm_text_bytes(struct aglm_text *t, double bytes)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};

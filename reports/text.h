@@ -30,6 +30,10 @@ void aglm_text_fmt(struct aglm_text *t, const char *fmt, ...) __attribute__((for
 /* A number for people: three significant digits, thousands grouped by a thin space; NaN is an
  * en dash with the word "unknown" for those who cannot see it. */
 void aglm_text_number(struct aglm_text *t, double value);
+/* That number alone in a table's cell. */
+void aglm_text_number_cell(struct aglm_text *t, double value);
+/* "97.5%", for shares whose tenths matter; NaN as in aglm_text_number(). */
+void aglm_text_percent(struct aglm_text *t, double percent);
 /* "1.5 GB" (decimal) of bytes; 0 and NaN are unknown. */
 void aglm_text_bytes(struct aglm_text *t, double bytes);
 /* A value in its fact's unit (probes/profile.h), in sizes for people: "2.60 GHz", "13.9 GB/s";
