@@ -86,7 +86,7 @@ void aglm_accuracy_complain(const char *msg)
 static int usage(const char *message, const char *value)
 {
     char line[700];
-    snprintf(line, sizeof(line), "%s%s%.80s; see aglm-bench accuracy --help", message,
+    snprintf(line, sizeof(line), "%s%s%.80s; see 'aglm-bench accuracy --help'", message,
              value ? ": " : "", value ? value : "");
     aglm_accuracy_complain(line);
     return 2;
