@@ -113,7 +113,6 @@ int aglm_runner_open_variant(struct runner *r, size_t v, struct aglm_err *err)
 
 bool aglm_runner_fit_together(const struct aglm_run_setup *setup)
 {
-    struct aglm_conditions now;
     double bytes = 0;
     for (size_t v = 0; v < setup->plan->n_variants; v++) {
         const struct aglm_variant *variant = &setup->plan->variants[v];
@@ -123,6 +122,5 @@ bool aglm_runner_fit_together(const struct aglm_run_setup *setup)
             bytes += (double)st.st_size;
         }
     }
-    aglm_conditions_take(&now, NULL);
-    return setup->plan->n_variants == 1 || bytes < now.memory_available_bytes / 2;
+    return setup->plan->n_variants == 1 || bytes < aglm_conditions_memory(NULL) / 2;
 }

@@ -60,6 +60,16 @@ static double frequency_mean(const struct aglm_fsroot *fs)
     return n ? sum / (double)n : NAN;
 }
 
+double aglm_conditions_memory(const char *root)
+{
+    struct aglm_fsroot fs;
+    if (aglm_fsroot_open(&fs, root, NULL))
+        return NAN;
+    const double bytes = memory_available(&fs);
+    aglm_fsroot_close(&fs);
+    return bytes;
+}
+
 void aglm_conditions_take(struct aglm_conditions *out, const char *root)
 {
     struct aglm_fsroot fs;

@@ -68,13 +68,12 @@ static double measure_set(char *memory, size_t bytes, uint64_t deadline_ns)
 
 static size_t choose_max(const struct aglm_latency_options *o)
 {
-    struct aglm_conditions now;
     size_t max = FIRST_SET;
     double limit = (double)(o->max_bytes ? o->max_bytes : DEFAULT_MAX);
     if (!o->max_bytes) {
-        aglm_conditions_take(&now, NULL);
-        if (now.memory_available_bytes / 8 < limit)
-            limit = now.memory_available_bytes / 8;
+        const double eighth = aglm_conditions_memory(NULL) / 8;
+        if (eighth < limit)
+            limit = eighth;
     }
     while ((double)max * 4 <= limit)
         max *= 4;

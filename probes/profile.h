@@ -102,6 +102,8 @@ struct aglm_conditions {
 /* Reads the counters. others_cpu_percent is NaN in a single snapshot; aglm_conditions_between fills
  * it. */
 void aglm_conditions_take(struct aglm_conditions *out, const char *root);
+/* Its memory_available_bytes alone: asks no driver, so it cannot be kept waiting by one. */
+double aglm_conditions_memory(const char *root);
 /* CPU time used by other processes (and stolen) between two snapshots, in percent of all CPUs, into
  * after->others_cpu_percent; NaN where the counters are unknown. */
 void aglm_conditions_between(const struct aglm_conditions *before, struct aglm_conditions *after);

@@ -122,9 +122,7 @@ double aglm_roof_team_window(struct aglm_roof_team *t, const struct aglm_roof_wi
 
 size_t aglm_roof_team_buffer_bytes(void)
 {
-    struct aglm_conditions now;
-    aglm_conditions_take(&now, NULL);
-    const double eighth = now.memory_available_bytes / 8;
+    const double eighth = aglm_conditions_memory(NULL) / 8;
     return eighth < (double)DEFAULT_BUFFER ? (size_t)eighth : DEFAULT_BUFFER;
 }
 

@@ -35,6 +35,7 @@ START_TEST(all_known)
     ck_assert_double_eq(now.load_1min, 1.25);
     ck_assert(isnan(now.others_cpu_percent));
     ck_assert_double_eq(now.memory_available_bytes, 3000 * 1024.0);
+    ck_assert_double_eq(aglm_conditions_memory(tree.root), 3000 * 1024.0);
     ck_assert_double_eq(now.temperature_max_degc, 63);
     ck_assert_double_eq(now.frequency_mean_khz, 1500000);
     ck_assert_double_eq(now.cpu_total_ticks, 1007);
@@ -52,6 +53,7 @@ static void all_unknown(const char *root)
     ck_assert(isnan(now.load_1min));
     ck_assert(isnan(now.others_cpu_percent));
     ck_assert(isnan(now.memory_available_bytes));
+    ck_assert(isnan(aglm_conditions_memory(root)));
     ck_assert(isnan(now.temperature_max_degc));
     ck_assert(isnan(now.frequency_mean_khz));
     ck_assert_double_eq(now.cpu_total_ticks, -1);
