@@ -175,11 +175,11 @@ static void put_verify(const struct aglm_profile_page *page)
 {
     bool within = true;
     puts("\nPredicted against measured (tokens a second)");
-    printf("  %-20s %7s  %9s %8s %6s  %9s %8s %6s\n", "", "", "prompt", "measured", "", "answer",
-           "measured", "");
+    printf("  %-20s %3s  %8s %8s %5s  %8s %8s\n", "", "", "prompt", "measured", "", "answer",
+           "measured");
     for (size_t i = 0; i < page->n_verify; i++) {
         const struct aglm_verify_line *l = &page->verify[i];
-        printf("  %-20s %7u  %9.1f %8.1f %+5.0f%%  %9.1f %8.1f %+5.0f%%\n", l->model, l->threads,
+        printf("  %-20s %3u  %8.1f %8.1f %+4.0f%%  %8.1f %8.1f %+4.0f%%\n", l->model, l->threads,
                l->prefill_predicted_ts, l->prefill_ts,
                aglm_verify_error_percent(l->prefill_predicted_ts, l->prefill_ts),
                l->decode_predicted_ts, l->decode_ts,
