@@ -216,8 +216,9 @@ class Accuracy(Case):
         out, _ = self.measure(program, "--accuracy", "-q", "none,q8_0", "--db", "x.db")
         self.assertRegex(out, r"\| +kept \|")
         for name in ("F32", "Q8_0"):
-            self.assertRegex(out, rf"\n- {name}, CPU \w+: 9 of 150, 6\.0% \[3\.2, 11\.0\]; 100\.0% of F32's kept, "
-                                  "0 lost, 0 gained\n")
+            # A run asks for 15 seconds: on a slow machine (a sanitized build) that is not for all.
+            self.assertRegex(out, rf"\n- {name}, CPU \w+(: 9 of 150, 6\.0% \[3\.2, 11\.0\]|, time for \d+ of 150 questions: "
+                                  r"\d of \d+, \d+\.\d% \[\d+\.\d, \d+\.\d\]); 100\.0% of F32's kept, 0 lost, 0 gained\n")
         db = sqlite3.connect(self.path("x.db"))
         self.assertEqual(db.execute("SELECT t.suite, t.quantization, count(*) FROM test t JOIN accuracy a ON "
                                     "a.test_id = t.id GROUP BY 1, 2 ORDER BY 1, 2").fetchall(),
@@ -229,7 +230,10 @@ class Accuracy(Case):
         program = self.install()
         out, _ = self.measure(program, "--accuracy", "-o", "json")
         for row in json.loads(out):
-            self.assertEqual((row["accuracy_items"], row["accuracy_right"], row["accuracy_kept_percent"]), (150, 9, 100))
+            self.assertEqual(row["accuracy_kept_percent"], 100)
+            self.assertGreaterEqual(150, row["accuracy_items"])
+            if row["accuracy_items"] == 150:
+                self.assertEqual(row["accuracy_right"], 9)
         out, _ = self.measure(program, "-o", "json")  # own tests, not asked for
         self.assertEqual([row["accuracy_items"] for row in json.loads(out)], [None, None])
 
