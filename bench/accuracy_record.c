@@ -1,7 +1,7 @@
 /* From answers to a record; see accuracy.h. */
 #include "bench/accuracy.h"
 
-#include "bench/requantize.h"
+#include "bench/record_model.h"
 #include "bench/tally.h"
 #include "bench/uuid.h"
 #include "probes/clock.h"
@@ -35,27 +35,6 @@ int aglm_accuracy_count(struct aglm_accuracy *out, const struct aglm_items *item
     return rc;
 }
 
-static void fill_model(struct aglm_record *rec, const struct aglm_model_info *info,
-                       const struct aglm_accuracy_options *o)
-{
-    snprintf(rec->model_path, sizeof(rec->model_path), "%s", o->path);
-    snprintf(rec->model_name, sizeof(rec->model_name), "%s", info->name);
-    snprintf(rec->model_type, sizeof(rec->model_type), "%s", info->description);
-    snprintf(rec->arch, sizeof(rec->arch), "%s", info->arch);
-    snprintf(rec->quantization, sizeof(rec->quantization), "%s", info->quantization);
-    snprintf(rec->model_digest, sizeof(rec->model_digest), "%s", info->digest);
-    rec->model_size = info->size_bytes;
-    rec->model_n_params = info->n_params;
-    rec->bytes_per_token = info->bytes_per_token;
-    rec->load_ns = info->load_ns;
-    rec->pack_ns = (double)info->pack_ns;
-    rec->packed_bytes = (double)info->packed_bytes;
-    snprintf(rec->load, sizeof(rec->load), "%s", info->load);
-    snprintf(rec->backend, sizeof(rec->backend), "%s", info->backend);
-    snprintf(rec->isa, sizeof(rec->isa), "%s", info->isa);
-    aglm_requantize_label(rec->requantize, o->quantize ? o->quantize : "none");
-}
-
 static void cache_type(char name[8], enum aglm_dtype type)
 {
     snprintf(name, 8, "%s", aglm_dtype_get(type == AGLM_F32 ? AGLM_F16 : type)->name);
@@ -75,7 +54,9 @@ int aglm_accuracy_record(struct aglm_record *out, const struct aglm_record *comm
     snprintf(out->suite, sizeof(out->suite), AGLM_ACCURACY_SUITE);
     snprintf(out->test, sizeof(out->test), AGLM_ACCURACY_SUITE);
     out->started_ms = aglm_clock_wall_ms() - (int64_t)(answers->wall_ns / 1000000);
-    fill_model(out, &answers->model, options);
+    aglm_record_model(out, options->path, &answers->model,
+                      options->quantize ? options->quantize : "none");
+    snprintf(out->backend, sizeof(out->backend), "%s", answers->model.backend);
     cache_type(out->type_k, options->type_k);
     cache_type(out->type_v, options->type_v);
     snprintf(out->fuse, sizeof(out->fuse), "all");

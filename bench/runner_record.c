@@ -3,7 +3,7 @@
  */
 #include "bench/runner_state.h"
 
-#include "bench/requantize.h"
+#include "bench/record_model.h"
 #include "bench/uuid.h"
 #include "probes/clock.h"
 
@@ -64,23 +64,9 @@ int aglm_runner_start_record(struct runner *r, size_t i, struct aglm_err *err)
         snprintf(rec->text_digest, sizeof(rec->text_digest), "%s", r->tests[i].prompt.text_digest);
     }
     aglm_test_name(test, rec->test, sizeof(rec->test));
-    snprintf(rec->model_path, sizeof(rec->model_path), "%s", r->setup->paths[variant->model_index]);
-    snprintf(rec->model_name, sizeof(rec->model_name), "%s", info->name);
-    snprintf(rec->model_type, sizeof(rec->model_type), "%s", info->description);
-    snprintf(rec->arch, sizeof(rec->arch), "%s", info->arch);
-    snprintf(rec->quantization, sizeof(rec->quantization), "%s", info->quantization);
-    snprintf(rec->model_digest, sizeof(rec->model_digest), "%s", info->digest);
-    rec->model_size = info->size_bytes;
-    rec->model_n_params = info->n_params;
-    rec->bytes_per_token = info->bytes_per_token;
-    rec->load_ns = info->load_ns;
-    rec->pack_ns = (double)info->pack_ns;
-    rec->packed_bytes = (double)info->packed_bytes;
-    snprintf(rec->load, sizeof(rec->load), "%s", info->load);
+    aglm_record_model(rec, r->setup->paths[variant->model_index], info, variant->quantize);
     snprintf(rec->backend, sizeof(rec->backend), "%s", variant->backend);
-    snprintf(rec->isa, sizeof(rec->isa), "%s", info->isa);
     snprintf(rec->cpu_mask, sizeof(rec->cpu_mask), "%s", test->cpu_mask);
-    aglm_requantize_label(rec->requantize, variant->quantize);
     snprintf(rec->type_k, sizeof(rec->type_k), "%s", test->type_k);
     snprintf(rec->type_v, sizeof(rec->type_v), "%s", test->type_v);
     snprintf(rec->fuse, sizeof(rec->fuse), "%s", test->fuse);
