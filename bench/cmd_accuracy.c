@@ -7,6 +7,7 @@
  * written, before anything is computed. What was finished before an error or Ctrl-C is printed.
  */
 #include "bench/cmd_accuracy.h"
+#include "bench/cmd_complain.h"
 #include "bench/cmd_store.h"
 #include "bench/commands.h"
 #include "bench/minifiles.h"
@@ -69,7 +70,7 @@ static void note(struct job *j, const char *msg)
     if (j->command.quiet)
         return;
     aglm_progress_clear(&j->progress);
-    aglm_accuracy_complain(msg);
+    aglm_complain("accuracy", msg);
 }
 
 /* ---- one quantization ---- */
@@ -260,8 +261,8 @@ static int execute(struct job *j)
     if (!rc)
         rc = run_all(j, &err);
     if (rc)
-        aglm_accuracy_complain(rc == -ECANCELED ? "interrupted: what was finished is printed"
-                                                : err.msg);
+        aglm_complain("accuracy",
+                      rc == -ECANCELED ? "interrupted: what was finished is printed" : err.msg);
     if (j->table.n > 0) {
         errno = 0;
         if (aglm_accuracy_print(&j->table))

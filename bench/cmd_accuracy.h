@@ -39,8 +39,6 @@ struct aglm_accuracy_command {
 /* Fills *command from the arguments, whose commas it overwrites, and the defaults. 0: go on; 1:
  * help was printed; 2: wrong usage, and said so. */
 int aglm_accuracy_parse(struct aglm_accuracy_command *command, int argc, char **argv);
-/* One line on standard error, whatever bytes a file name or an argument brought in. */
-void aglm_accuracy_complain(const char *msg);
 
 /* One quantization with one backend and instruction set. */
 struct aglm_accuracy_row {

@@ -2,6 +2,7 @@
  * every default filled in; one line on standard error for wrong usage.
  */
 #include "bench/cmd_accuracy.h"
+#include "bench/cmd_complain.h"
 #include "bench/escape.h"
 #include "bench/minifiles.h"
 #include "bench/requantize.h"
@@ -73,34 +74,9 @@ enum {
     OPT_QUIET
 };
 
-void aglm_accuracy_complain(const char *msg)
-{
-    char *clean = aglm_utf8_clean(msg);
-    fputs("aglm-bench accuracy: ", stderr);
-    for (const char *p = clean ? clean : msg; *p; p++)
-        fputc((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p, stderr);
-    fputc('\n', stderr);
-    free(clean);
-}
-
 static int usage(const char *message, const char *value)
 {
-    char line[700];
-    snprintf(line, sizeof(line), "%s%s%.80s; see 'aglm-bench accuracy --help'", message,
-             value ? ": " : "", value ? value : "");
-    aglm_accuracy_complain(line);
-    return 2;
-}
-
-static int number(const char *text, unsigned max, const char *message, unsigned *out)
-{
-    char *end;
-    errno = 0;
-    unsigned long v = strtoul(text, &end, 10);
-    if (errno || text[0] < '0' || text[0] > '9' || *end || v < 1 || v > max)
-        return usage(message, text);
-    *out = (unsigned)v;
-    return 0;
+    return aglm_usage("accuracy", message, value);
 }
 
 /* Cuts text at its commas; what is there already is not added again. */
@@ -217,9 +193,9 @@ static int take(struct aglm_accuracy_command *c, int option, char *v)
     case OPT_CTV:
         return cache_type("-ctv: must be f16, q8_0 or q4_0", v, &c->type_v);
     case 't':
-        return number(v, 512, "-t: must be 1 to 512", &c->threads);
+        return aglm_usage_number("accuracy", "-t", v, 1, 512, &c->threads);
     case OPT_LIMIT:
-        return number(v, MAX_LIMIT, "--limit: must be 1 to 100000", &c->limit);
+        return aglm_usage_number("accuracy", "--limit", v, 1, MAX_LIMIT, &c->limit);
     case OPT_LIST:
         rc = *v ? one_of("--list: must be wrong or all", v, LISTS, &chosen)
                 : usage("--list: must be wrong or all", v);

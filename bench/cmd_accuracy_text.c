@@ -3,6 +3,7 @@
  */
 #include "bench/cmd_accuracy.h"
 #include "bench/escape.h"
+#include "bench/json.h"
 #include "bench/json_string.h"
 #include "bench/tally.h"
 
@@ -234,35 +235,20 @@ static int print_md(const struct aglm_accuracy_table *t)
 /* ---- JSON ---- */
 
 /* NaN, which JSON lacks, is null. */
-static void add_number(cJSON *o, const char *key, double value)
-{
-    if (isnan(value))
-        cJSON_AddNullToObject(o, key);
-    else
-        cJSON_AddNumberToObject(o, key, value);
-}
-
-static void add_text(cJSON *o, const char *key, const char *value)
-{
-    char *clean = aglm_utf8_clean(value);
-    cJSON_AddStringToObject(o, key, clean ? clean : "");
-    free(clean);
-}
-
 static void add_sum(cJSON *o, const struct aglm_accuracy_part *sum)
 {
     const struct aglm_interval w = aglm_wilson(sum->right, sum->n);
     const bool paired = sum->n > 0 && sum->n_paired == sum->n;
-    add_number(o, "n", (double)sum->n);
-    add_number(o, "right", (double)sum->right);
-    add_number(o, "accuracy_percent", w.percent);
-    add_number(o, "ci_low_percent", w.low);
-    add_number(o, "ci_high_percent", w.high);
-    add_number(o, "reference_right", paired ? (double)sum->reference_right : NAN);
-    add_number(o, "kept_percent", aglm_accuracy_kept(sum));
-    add_number(o, "lost", paired ? (double)sum->lost : NAN);
-    add_number(o, "gained", paired ? (double)sum->gained : NAN);
-    add_number(o, "mcnemar_p", paired ? aglm_mcnemar(sum->lost, sum->gained) : NAN);
+    aglm_json_number(o, "n", (double)sum->n);
+    aglm_json_number(o, "right", (double)sum->right);
+    aglm_json_number(o, "accuracy_percent", w.percent);
+    aglm_json_number(o, "ci_low_percent", w.low);
+    aglm_json_number(o, "ci_high_percent", w.high);
+    aglm_json_number(o, "reference_right", paired ? (double)sum->reference_right : NAN);
+    aglm_json_number(o, "kept_percent", aglm_accuracy_kept(sum));
+    aglm_json_number(o, "lost", paired ? (double)sum->lost : NAN);
+    aglm_json_number(o, "gained", paired ? (double)sum->gained : NAN);
+    aglm_json_number(o, "mcnemar_p", paired ? aglm_mcnemar(sum->lost, sum->gained) : NAN);
 }
 
 static void add_answers(cJSON *o, const struct aglm_accuracy_table *t,
@@ -279,9 +265,9 @@ static void add_answers(cJSON *o, const struct aglm_accuracy_table *t,
         cJSON_AddStringToObject(one, "part", item->part);
         cJSON_AddStringToObject(one, "lang", item->lang);
         cJSON_AddBoolToObject(one, "right", answer->right);
-        add_text(one, "prompt", item->prompt);
-        add_text(one, "expected", item->answer);
-        add_text(one, "got", answer->text);
+        aglm_json_text(one, "prompt", item->prompt);
+        aglm_json_text(one, "expected", item->answer);
+        aglm_json_text(one, "got", answer->text);
         cJSON_AddItemToArray(list, one);
     }
 }
@@ -292,39 +278,39 @@ static cJSON *row_json(const struct aglm_accuracy_table *t, const struct aglm_ac
     const struct aglm_accuracy *a = &r->accuracy;
     const struct aglm_accuracy_part all = aglm_accuracy_sum(a, NULL, NULL);
     cJSON *o = cJSON_CreateObject();
-    add_text(o, "model", r->model_path);
-    add_text(o, "model_name", r->model_name);
-    add_text(o, "model_digest", r->model_digest);
-    add_text(o, "items", t->items_path);
-    add_text(o, "items_digest", a->items_digest);
-    add_number(o, "items_in_file", (double)a->n_file);
-    add_number(o, "items_to_ask", (double)a->n_items);
-    add_text(o, "quantization", r->quantization);
-    add_text(o, "requantize", r->requantize);
-    add_number(o, "prune", a->prune);
-    add_text(o, "type_k", r->type_k);
-    add_text(o, "type_v", r->type_v);
-    add_text(o, "backend", r->backend);
-    add_text(o, "isa", r->isa);
-    add_number(o, "threads", (double)a->n_threads);
-    add_number(o, "size_bytes", (double)r->model_size);
-    add_text(o, "reference", a->reference);
+    aglm_json_text(o, "model", r->model_path);
+    aglm_json_text(o, "model_name", r->model_name);
+    aglm_json_text(o, "model_digest", r->model_digest);
+    aglm_json_text(o, "items", t->items_path);
+    aglm_json_text(o, "items_digest", a->items_digest);
+    aglm_json_number(o, "items_in_file", (double)a->n_file);
+    aglm_json_number(o, "items_to_ask", (double)a->n_items);
+    aglm_json_text(o, "quantization", r->quantization);
+    aglm_json_text(o, "requantize", r->requantize);
+    aglm_json_number(o, "prune", a->prune);
+    aglm_json_text(o, "type_k", r->type_k);
+    aglm_json_text(o, "type_v", r->type_v);
+    aglm_json_text(o, "backend", r->backend);
+    aglm_json_text(o, "isa", r->isa);
+    aglm_json_number(o, "threads", (double)a->n_threads);
+    aglm_json_number(o, "size_bytes", (double)r->model_size);
+    aglm_json_text(o, "reference", a->reference);
     add_sum(o, &all);
     cJSON *parts = cJSON_AddArrayToObject(o, "parts");
     for (size_t i = 0; i < a->n_parts; i++) {
         cJSON *part = cJSON_CreateObject();
-        add_text(part, "part", a->parts[i].part);
-        add_text(part, "lang", a->parts[i].lang);
+        aglm_json_text(part, "part", a->parts[i].part);
+        aglm_json_text(part, "lang", a->parts[i].lang);
         add_sum(part, &a->parts[i]);
         cJSON_AddItemToArray(parts, part);
     }
-    add_number(o, "decode_ts", a->decode_ts);
-    add_number(o, "prefill_ts", a->prefill_ts);
-    add_number(o, "wall_s", a->wall_ns / 1e9);
-    add_number(o, "others_cpu_percent", a->others_cpu_percent);
-    add_text(o, "verdict", r->valid ? "VALID" : "INVALID");
-    add_text(o, "reasons", r->reasons);
-    add_text(o, "test_uuid", r->test_uuid);
+    aglm_json_number(o, "decode_ts", a->decode_ts);
+    aglm_json_number(o, "prefill_ts", a->prefill_ts);
+    aglm_json_number(o, "wall_s", a->wall_ns / 1e9);
+    aglm_json_number(o, "others_cpu_percent", a->others_cpu_percent);
+    aglm_json_text(o, "verdict", r->valid ? "VALID" : "INVALID");
+    aglm_json_text(o, "reasons", r->reasons);
+    aglm_json_text(o, "test_uuid", r->test_uuid);
     if (t->command->list)
         add_answers(o, t, row);
     return o;

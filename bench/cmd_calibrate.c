@@ -7,8 +7,10 @@
  */
 #include "bench/calibrate.h"
 #include "bench/calibration.h"
+#include "bench/cmd_complain.h"
 #include "bench/commands.h"
 #include "bench/escape.h"
+#include "bench/json.h"
 #include "bench/progress.h"
 #include "bench/textfile.h"
 #include "engine/kernels/kernels.h"
@@ -79,31 +81,14 @@ static bool was_interrupted(void *ctx)
     return interrupted;
 }
 
-static void complain(const char *msg)
-{
-    char *clean = aglm_utf8_clean(msg);
-    fprintf(stderr, "aglm-bench calibrate: %s\n", clean ? clean : msg);
-    free(clean);
-}
-
 static int usage(const char *message, const char *value)
 {
-    char line[300];
-    snprintf(line, sizeof(line), "%s%s%.80s; see aglm-bench calibrate --help", message,
-             value ? ": " : "", value ? value : "");
-    complain(line);
-    return 2;
+    return aglm_usage("calibrate", message, value);
 }
 
-static int number(const char *text, unsigned min, unsigned max, const char *message, unsigned *out)
+static int number(const char *option, unsigned min, unsigned max, unsigned *out)
 {
-    char *end;
-    errno = 0;
-    unsigned long v = strtoul(text, &end, 10);
-    if (errno || text[0] < '0' || text[0] > '9' || *end || v < min || v > max)
-        return usage(message, text);
-    *out = (unsigned)v;
-    return 0;
+    return aglm_usage_number("calibrate", option, optarg, min, max, out);
 }
 
 static int parse_types(struct command *c, const char *text)
@@ -158,13 +143,13 @@ static int take_option(struct command *c, int option)
     case 'q':
         return parse_types(c, optarg);
     case 'r':
-        return number(optarg, 0, 60, "-r: must be 0 to 60", &c->how.rounds);
+        return number("-r", 0, 60, &c->how.rounds);
     case 'p':
-        return number(optarg, 1, 100000, "-p: must be 1 to 100000", &c->how.prompt);
+        return number("-p", 1, 100000, &c->how.prompt);
     case 'n':
-        return number(optarg, 1, 100000, "-n: must be 1 to 100000", &c->how.decode);
+        return number("-n", 1, 100000, &c->how.decode);
     case 't':
-        return number(optarg, 1, 512, "-t: must be 1 to 512", &c->how.threads);
+        return number("-t", 1, 512, &c->how.threads);
     case 'o':
         c->json = strcmp(optarg, "json") == 0;
         return c->json || strcmp(optarg, "text") == 0 ? 0
@@ -176,7 +161,7 @@ static int take_option(struct command *c, int option)
         c->judge_file = optarg;
         return 0;
     case OPT_WINDOW:
-        return number(optarg, 4, 131072, "--window: must be 4 to 131072", &c->how.window);
+        return number("--window", 4, 131072, &c->how.window);
     case OPT_PERCENTILE:
         return parse_percentile(c, optarg);
     case OPT_NO_FAKE:
@@ -280,14 +265,6 @@ static void print_text(const struct aglm_calibration_table *t, const struct comm
     }
 }
 
-static void add_number(cJSON *o, const char *key, double value)
-{
-    if (isnan(value))
-        cJSON_AddNullToObject(o, key);
-    else
-        cJSON_AddNumberToObject(o, key, value);
-}
-
 static void print_json(const struct aglm_calibration_table *t, const struct command *c)
 {
     cJSON *root = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(root, "variants");
@@ -296,26 +273,26 @@ static void print_json(const struct aglm_calibration_table *t, const struct comm
     free(name);
     cJSON_AddStringToObject(root, "model_digest", t->model_digest);
     cJSON_AddStringToObject(root, "isa", t->isa);
-    add_number(root, "threads", c->how.threads);
-    add_number(root, "window", c->how.window);
-    add_number(root, "sample_tokens", (double)t->n_sample);
-    add_number(root, "scored_tokens", (double)t->n_judged);
+    aglm_json_number(root, "threads", c->how.threads);
+    aglm_json_number(root, "window", c->how.window);
+    aglm_json_number(root, "sample_tokens", (double)t->n_sample);
+    aglm_json_number(root, "scored_tokens", (double)t->n_judged);
     for (size_t i = 0; i < t->n; i++) {
         const struct aglm_calibrate_variant *v = &t->variant[i];
         cJSON *o = cJSON_CreateObject();
         cJSON_AddStringToObject(o, "type", v->name);
-        add_number(o, "size_bytes", (double)v->size_bytes);
-        add_number(o, "nll", aglm_mean_value(&v->nll));
-        add_number(o, "nll_error", aglm_mean_error(&v->nll));
-        add_number(o, "delta_nll", i ? aglm_mean_value(&v->delta) : NAN);
-        add_number(o, "delta_nll_error", i ? aglm_mean_error(&v->delta) : NAN);
-        add_number(o, "kl", i ? aglm_mean_value(&v->kl) : NAN);
-        add_number(o, "same_top", i ? aglm_mean_value(&v->same_top) : NAN);
-        add_number(o, "fake_nll", v->fake_nll);
-        add_number(o, "prefill_tokens_per_second", v->prefill_per_s);
-        add_number(o, "prefill_ratio", v->prefill_ratio);
-        add_number(o, "decode_tokens_per_second", v->decode_per_s);
-        add_number(o, "decode_ratio", v->decode_ratio);
+        aglm_json_number(o, "size_bytes", (double)v->size_bytes);
+        aglm_json_number(o, "nll", aglm_mean_value(&v->nll));
+        aglm_json_number(o, "nll_error", aglm_mean_error(&v->nll));
+        aglm_json_number(o, "delta_nll", i ? aglm_mean_value(&v->delta) : NAN);
+        aglm_json_number(o, "delta_nll_error", i ? aglm_mean_error(&v->delta) : NAN);
+        aglm_json_number(o, "kl", i ? aglm_mean_value(&v->kl) : NAN);
+        aglm_json_number(o, "same_top", i ? aglm_mean_value(&v->same_top) : NAN);
+        aglm_json_number(o, "fake_nll", v->fake_nll);
+        aglm_json_number(o, "prefill_tokens_per_second", v->prefill_per_s);
+        aglm_json_number(o, "prefill_ratio", v->prefill_ratio);
+        aglm_json_number(o, "decode_tokens_per_second", v->decode_per_s);
+        aglm_json_number(o, "decode_ratio", v->decode_ratio);
         cJSON_AddItemToArray(rows, o);
     }
     char *text = cJSON_Print(root);
@@ -407,13 +384,13 @@ int aglm_cmd_calibrate(int argc, char **argv)
     sigaction(SIGTERM, &action, NULL);
     rc = run(&c, &table, &err);
     if (rc)
-        complain(err.msg);
+        aglm_complain("calibrate", err.msg);
     if (table.n > 0 && c.json)
         print_json(&table, &c);
     else if (table.n > 0)
         print_text(&table, &c);
     if (!rc && (rc = save(&table, &c, &err)))
-        complain(err.msg);
+        aglm_complain("calibrate", err.msg);
     if (fflush(stdout) || ferror(stdout)) {
         fprintf(stderr, "aglm-bench calibrate: standard output: %s\n", strerror(errno));
         rc = -EIO;

@@ -3,6 +3,7 @@
  * In: arguments. Out: the file; progress and what was left out on stderr. Returns 0, 1 for an
  * error, 2 for wrong usage. Ctrl-C removes what there is of the file.
  */
+#include "bench/cmd_complain.h"
 #include "bench/commands.h"
 #include "bench/progress.h"
 #include "engine/convert/convert.h"
@@ -41,7 +42,7 @@ static const char help[] =
     "OUT.gguf is replaced if it is a GGUF file, and appears only when complete.\n"
     "Exit codes: 0 done, 1 error or interrupted, 2 wrong usage.\n";
 
-enum { EXIT_DONE = 0, EXIT_ERROR = 1, EXIT_USAGE = 2 };
+enum { EXIT_DONE = 0, EXIT_ERROR = 1 };
 
 static volatile sig_atomic_t interrupted;
 
@@ -74,9 +75,7 @@ struct arguments {
 
 static int wrong_usage(const char *what, const char *value)
 {
-    fprintf(stderr, "aglm-bench model convert: %s%s%s; see aglm-bench model convert --help\n", what,
-            value ? ": " : "", value ? value : "");
-    return EXIT_USAGE;
+    return aglm_usage("model convert", what, value);
 }
 
 static bool is_option(const char *argument, const char *brief, const char *full)

@@ -6,6 +6,7 @@
  * vocabulary and more tokens than the model's context.
  */
 #include "bench/cmd_eval.h"
+#include "bench/cmd_complain.h"
 #include "bench/commands.h"
 #include "bench/requantize.h"
 #include "engine/synth.h"
@@ -236,14 +237,14 @@ static int eval_tokens(const struct aglm_eval_command *command)
     if (e.out && regular(command->logits_out))
         unlink(command->logits_out); /* empty: nothing was computed */
     if (rc)
-        aglm_eval_complain(err.msg);
+        aglm_complain("eval", err.msg);
     else if (command->top)
         rc = print_top(&e);
     if (!rc && count_broken(&e)) {
         aglm_err_set(&err, -ERANGE,
                      "%s: %zu of %zu logits are NaN or infinite; the weights are damaged",
                      command->model, count_broken(&e), command->n * e.vocab);
-        aglm_eval_complain(err.msg);
+        aglm_complain("eval", err.msg);
         rc = 1;
     }
     free(e.rows);

@@ -26,8 +26,6 @@ struct aglm_eval_command {
 /* Fills *command from the arguments and the defaults. 0: go on; 1: help was printed; 2: wrong
  * usage, and said so. command->tokens is the caller's to free in any case. */
 int aglm_eval_parse(struct aglm_eval_command *command, int argc, char **argv);
-/* One line on standard error, whatever bytes a file name or an argument brought in. */
-void aglm_eval_complain(const char *msg);
 
 /* Opens what -m or --against names; path: [path_size], the file's. quantize NULL: as it is. */
 int aglm_eval_open(struct aglm_model **out, const struct aglm_eval_command *command,

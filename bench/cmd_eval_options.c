@@ -1,6 +1,7 @@
 /* The options of `aglm-bench eval`. Inputs: argv. Outputs: struct aglm_eval_command with every
  * default filled in; one line on standard error for wrong usage.
  */
+#include "bench/cmd_complain.h"
 #include "bench/cmd_eval.h"
 #include "bench/escape.h"
 #include "bench/requantize.h"
@@ -73,37 +74,14 @@ static const char HELP[] =
     "      --quiet          no progress\n"
     "  -h, --help           this text\n";
 
-void aglm_eval_complain(const char *msg)
-{
-    char *clean = aglm_utf8_clean(msg);
-    fputs("aglm-bench eval: ", stderr);
-    for (const char *p = clean ? clean : msg; *p; p++)
-        fputc((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p, stderr);
-    fputc('\n', stderr);
-    free(clean);
-}
-
 static int usage(const char *message, const char *value)
 {
-    char line[700];
-    snprintf(line, sizeof(line), "%s%s%.80s; see aglm-bench eval --help", message,
-             value ? ": " : "", value ? value : "");
-    aglm_eval_complain(line);
-    return 2;
+    return aglm_usage("eval", message, value);
 }
 
 static int number(const char *option, const char *text, unsigned min, unsigned max, unsigned *out)
 {
-    char *end, message[100];
-    errno = 0;
-    unsigned long v = strtoul(text, &end, 10);
-    if (errno || text[0] < '0' || text[0] > '9' || *end || v < min || v > max) {
-        snprintf(message, sizeof(message), "%s: must be a whole number, %u to %u", option, min,
-                 max);
-        return usage(message, text);
-    }
-    *out = (unsigned)v;
-    return 0;
+    return aglm_usage_number("eval", option, text, min, max, out);
 }
 
 static int parse_tokens(struct aglm_eval_command *c)

@@ -5,8 +5,10 @@
  * one that fills no window, a window longer than the model's context, models without a tokenizer,
  * two models with different vocabularies, and logits that are no numbers.
  */
+#include "bench/cmd_complain.h"
 #include "bench/cmd_eval.h"
 #include "bench/escape.h"
+#include "bench/json.h"
 #include "bench/progress.h"
 #include "bench/stats.h"
 #include "bench/textfile.h"
@@ -218,32 +220,17 @@ static void print_text(struct text_eval *e)
 /* ---- as JSON ---- */
 
 /* NaN, which JSON lacks, is null. */
-static void add_number(cJSON *o, const char *key, double value)
-{
-    if (isnan(value))
-        cJSON_AddNullToObject(o, key);
-    else
-        cJSON_AddNumberToObject(o, key, value);
-}
-
-static void add_text(cJSON *o, const char *key, const char *value)
-{
-    char *clean = aglm_utf8_clean(value);
-    cJSON_AddStringToObject(o, key, clean ? clean : "");
-    free(clean);
-}
-
 static void add_side(cJSON *o, const struct side *side, const struct aglm_mean *nll)
 {
     double mean = aglm_mean_value(nll), error = aglm_mean_error(nll);
     const struct aglm_model_info *info = aglm_model_info(side->model);
-    add_text(o, "model", side->path);
-    add_text(o, "model_digest", info->digest);
-    add_text(o, "quantization", info->quantization);
-    add_number(o, "nll", mean);
-    add_number(o, "nll_error", error);
-    add_number(o, "perplexity", exp(mean));
-    add_number(o, "perplexity_error", exp(mean) * error);
+    aglm_json_text(o, "model", side->path);
+    aglm_json_text(o, "model_digest", info->digest);
+    aglm_json_text(o, "quantization", info->quantization);
+    aglm_json_number(o, "nll", mean);
+    aglm_json_number(o, "nll_error", error);
+    aglm_json_number(o, "perplexity", exp(mean));
+    aglm_json_number(o, "perplexity_error", exp(mean) * error);
 }
 
 static cJSON *to_json(struct text_eval *e)
@@ -251,27 +238,27 @@ static cJSON *to_json(struct text_eval *e)
     const struct aglm_windows *w = &e->command->windows;
     struct aglm_perplexity *s = &e->sums;
     cJSON *o = cJSON_CreateObject();
-    add_text(o, "text", e->command->text_file);
-    add_number(o, "tokens", (double)e->tokens.n);
-    add_number(o, "window", w->window);
-    add_number(o, "stride", w->stride ? w->stride : NAN);
-    add_number(o, "windows", (double)s->windows);
-    add_number(o, "scored", (double)s->nll.n);
+    aglm_json_text(o, "text", e->command->text_file);
+    aglm_json_number(o, "tokens", (double)e->tokens.n);
+    aglm_json_number(o, "window", w->window);
+    aglm_json_number(o, "stride", w->stride ? w->stride : NAN);
+    aglm_json_number(o, "windows", (double)s->windows);
+    aglm_json_number(o, "scored", (double)s->nll.n);
     add_side(o, &e->model, &s->nll);
     if (!e->reference.model)
         return o;
     struct kl_quantiles q = quantiles(s);
     add_side(cJSON_AddObjectToObject(o, "reference"), &e->reference, &s->nll_reference);
     cJSON *d = cJSON_AddObjectToObject(o, "difference");
-    add_number(d, "nll", aglm_mean_value(&s->delta));
-    add_number(d, "nll_error", aglm_mean_error(&s->delta));
-    add_number(d, "kl_mean", aglm_mean_value(&s->kl));
-    add_number(d, "kl_error", aglm_mean_error(&s->kl));
-    add_number(d, "kl_median", q.median);
-    add_number(d, "kl_p99", q.p99);
-    add_number(d, "kl_max", q.max);
-    add_number(d, "same_top", aglm_mean_value(&s->same_top));
-    add_number(d, "same_top_error", aglm_mean_error(&s->same_top));
+    aglm_json_number(d, "nll", aglm_mean_value(&s->delta));
+    aglm_json_number(d, "nll_error", aglm_mean_error(&s->delta));
+    aglm_json_number(d, "kl_mean", aglm_mean_value(&s->kl));
+    aglm_json_number(d, "kl_error", aglm_mean_error(&s->kl));
+    aglm_json_number(d, "kl_median", q.median);
+    aglm_json_number(d, "kl_p99", q.p99);
+    aglm_json_number(d, "kl_max", q.max);
+    aglm_json_number(d, "same_top", aglm_mean_value(&s->same_top));
+    aglm_json_number(d, "same_top_error", aglm_mean_error(&s->same_top));
     return o;
 }
 
@@ -306,7 +293,7 @@ int aglm_eval_text(const struct aglm_eval_command *command)
         err.msg[0] = '\0';
     }
     if (rc && err.msg[0])
-        aglm_eval_complain(err.msg);
+        aglm_complain("eval", err.msg);
     aglm_perplexity_finish(&e.sums);
     aglm_tokens_finish(&e.tokens);
     close_side(&e.reference);

@@ -6,6 +6,7 @@
  * anything is computed.
  */
 #include "bench/cmd_generate.h"
+#include "bench/cmd_complain.h"
 #include "bench/commands.h"
 #include "bench/generate.h"
 #include "bench/requantize.h"
@@ -219,7 +220,9 @@ static int pack(void *ctx, struct aglm_err *err)
     c->packs_later = false;
     int rc = aglm_model_pack(c->loaded, &options, err);
     if (rc == -ENOMEM) { /* it runs without */
-        aglm_generate_complain(err->msg, "; going on as with --load mmap");
+        char msg[sizeof(err->msg) + 40];
+        snprintf(msg, sizeof(msg), "%s; going on as with --load mmap", err->msg);
+        aglm_complain("generate", msg);
         rc = 0;
     }
     return rc;
@@ -389,7 +392,7 @@ int aglm_cmd_generate(int argc, char **argv)
     set_signals();
     rc = c.interactive ? chat(&c, &err) : ask_once(&c, &err);
     if (rc < 0) {
-        aglm_generate_complain(rc == -ECANCELED ? "interrupted" : err.msg, "");
+        aglm_complain("generate", rc == -ECANCELED ? "interrupted" : err.msg);
     }
     aglm_session_close(&c.session);
     aglm_sampler_destroy(&c.sampler);

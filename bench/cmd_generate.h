@@ -31,7 +31,5 @@ struct aglm_generate_command {
 /* Fills *command from the arguments and the defaults. 0: go on; 1: help was printed; 2: wrong
  * usage, and said so. */
 int aglm_generate_parse(struct aglm_generate_command *command, int argc, char **argv);
-/* One line on standard error, whatever bytes a file name or an argument brought in. */
-void aglm_generate_complain(const char *msg, const char *suffix);
 
 #endif

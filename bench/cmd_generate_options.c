@@ -2,6 +2,7 @@
  * Outputs: struct aglm_generate_command with every default filled in; one line on standard error
  * for wrong usage.
  */
+#include "bench/cmd_complain.h"
 #include "bench/cmd_generate.h"
 #include "bench/requantize.h"
 #include "engine/kernels/kernels.h"
@@ -60,22 +61,9 @@ static const char HELP[] =
     "Only the messages given are written: system messages that some models' own templates add by\n"
     "themselves are not. Ctrl-C ends the answer; the figures still come.\n";
 
-void aglm_generate_complain(const char *msg, const char *suffix)
+static int usage(const char *message, const char *value)
 {
-    fputs("aglm-bench generate: ", stderr);
-    for (; *msg != '\0'; msg++) {
-        fputc((unsigned char)*msg < 0x20 || *msg == 0x7f ? '?' : *msg, stderr);
-    }
-    fprintf(stderr, "%s\n", suffix);
-}
-
-static int usage(const char *format, const char *value)
-{
-    char msg[640];
-    snprintf(msg, sizeof(msg), "%s%s%.60s", format, value != NULL ? ": " : "",
-             value != NULL ? value : "");
-    aglm_generate_complain(msg, "; see 'aglm-bench generate --help'");
-    return 2;
+    return aglm_usage("generate", message, value);
 }
 
 static int whole(uint64_t *out, const char *name, const char *text, uint64_t min, uint64_t max)

@@ -3,6 +3,7 @@
  * In: what they were given. Out: messages on stderr, progress there on a terminal. Ctrl-C while a
  * file is being made is seen at the next progress call, so that the writer can clean up.
  */
+#include "bench/cmd_complain.h"
 #include "bench/cmd_model.h"
 #include "probes/clock.h"
 
@@ -15,9 +16,7 @@
 
 int model_wrong_usage(const char *what, const char *value)
 {
-    fprintf(stderr, "aglm-bench model: %s%s%s; see aglm-bench model --help\n", what,
-            value ? ": " : "", value ? value : "");
-    return MODEL_USAGE;
+    return aglm_usage("model", what, value);
 }
 
 int model_fail(const struct aglm_err *err)

@@ -4,6 +4,7 @@
  * --decode, ids. Output: ids separated by spaces, one line for each text; with --decode, the bytes.
  * Refuses files without a vocabulary, lines that are no JSON string and ids outside of it.
  */
+#include "bench/cmd_complain.h"
 #include "bench/commands.h"
 #include "bench/json_string.h"
 #include "engine/gguf.h"
@@ -51,9 +52,7 @@ static const char HELP[] =
 
 static int usage(const char *message, const char *value)
 {
-    fprintf(stderr, "aglm-bench tokenize: %s%s%s; see aglm-bench tokenize --help\n", message,
-            value ? ": " : "", value ? value : "");
-    return 2;
+    return aglm_usage("tokenize", message, value);
 }
 
 static int check(const struct tokenize *t)

@@ -114,7 +114,7 @@ class Tokenize(cli.Case):
                      ("-m", BPE, "--decode", "--text", "1", "--pieces"), ("-m", BPE, "--decode", "--text", "1", "--marks")):
             out, err = self.run_bytes(*args, code=2)
             self.assertEqual(out, b"")
-            self.assertIn("see aglm-bench tokenize --help", err)
+            self.assertIn("see 'aglm-bench tokenize --help'", err)
         out, _ = self.run_bytes("--help")
         self.assertIn(b"--raw-bytes", out)
 
