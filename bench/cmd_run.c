@@ -243,8 +243,11 @@ static void note_oversubscription(struct run *run)
         most = run->plan.tests[i].n_threads > most ? run->plan.tests[i].n_threads : most;
     }
     if (most > cpus) {
-        snprintf(msg, sizeof(msg), "note: %" PRIu32 " threads share %u CPU%s: expect lower speed",
-                 most, cpus, cpus == 1 ? "" : "s");
+        snprintf(msg, sizeof(msg),
+                 "note: %" PRIu32
+                 " threads on %u CPU%s: no more than %u work, the others would only "
+                 "make them wait",
+                 most, cpus, cpus == 1 ? "" : "s", cpus);
         note(run, msg);
     }
 }

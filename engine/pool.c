@@ -169,6 +169,20 @@ static int read_mask(struct aglm_pool *pool, const uint8_t *bits, size_t bytes,
     return 0;
 }
 
+unsigned aglm_pool_fit(unsigned n_threads, const uint8_t *cpu_mask, size_t cpu_mask_bytes)
+{
+    cpu_set_t allowed;
+    unsigned cpus = 0;
+    CPU_ZERO(&allowed);
+    if (sched_getaffinity(0, sizeof(allowed), &allowed))
+        return n_threads;
+    for (size_t cpu = 0; cpu < MASK_CPUS; cpu++)
+        if (CPU_ISSET(cpu, &allowed) &&
+            (!cpu_mask || (cpu < cpu_mask_bytes * 8 && cpu_mask[cpu / 8] >> (cpu % 8) & 1)))
+            cpus++;
+    return cpus == 0 || n_threads < cpus ? n_threads : cpus;
+}
+
 /* Without a mask, the CPUs that n threads best run on, where there is a choice. */
 static void place(struct aglm_pool *pool)
 {

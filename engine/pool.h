@@ -26,6 +26,11 @@ int aglm_pool_create(struct aglm_pool **out, unsigned n_threads, const uint8_t *
                      size_t cpu_mask_bytes, bool strict, struct aglm_err *err);
 void aglm_pool_destroy(struct aglm_pool **pool);
 
+/* How many of n_threads can run at once: at most as many as the mask (NULL: this process) has CPUs;
+ * n_threads itself where it has none, which aglm_pool_create refuses. More than that only wait for
+ * each other at every barrier. */
+unsigned aglm_pool_fit(unsigned n_threads, const uint8_t *cpu_mask, size_t cpu_mask_bytes);
+
 unsigned aglm_pool_threads(const struct aglm_pool *pool);
 /* Runs fn on all threads; returns when all have returned. Not reentrant. */
 void aglm_pool_run(struct aglm_pool *pool, aglm_pool_fn fn, void *ctx);

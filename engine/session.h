@@ -100,9 +100,9 @@ struct aglm_session_options {
     uint32_t n_ctx;                 /* positions in the KV cache; >= 1 */
     enum aglm_dtype type_k, type_v; /* of the KV cache: AGLM_F16, AGLM_Q8_0 or AGLM_Q4_0 (0, which
                                        is AGLM_F32, means F16); quantized: head_dim % 32 == 0 */
-    uint32_t n_batch;        /* logical batch; a prefill longer than this is cut into batches */
-    uint32_t n_ubatch;       /* physical batch: tokens that go through the layers together */
-    unsigned n_threads;      /* 1 … 512 */
+    uint32_t n_batch;  /* logical batch; a prefill longer than this is cut into batches */
+    uint32_t n_ubatch; /* physical batch: tokens that go through the layers together */
+    unsigned n_threads; /* 1 … 512; no more work than there are CPUs for, the rest is not started */
     const uint8_t *cpu_mask; /* bitmap of CPUs, bit i of byte i/8, or NULL: no pinning */
     size_t cpu_mask_bytes;
     bool cpu_strict; /* one CPU of the mask for each thread, in turn; else each thread gets the mask

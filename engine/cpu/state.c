@@ -130,6 +130,8 @@ static int cpu_open(void **state, const struct aglm_model *model,
                     const struct aglm_session_options *options, struct aglm_err *err)
 {
     struct aglm_cpu_state *s = calloc(1, sizeof(*s));
+    const unsigned n_threads =
+        aglm_pool_fit(options->n_threads, options->cpu_mask, options->cpu_mask_bytes);
     int rc = 0;
     if (!s)
         return aglm_err_set(err, -ENOMEM, "%s: out of memory for a session", model->info.name);
@@ -145,7 +147,7 @@ static int cpu_open(void **state, const struct aglm_model *model,
     s->unfused = options->unfused;
     s->cancelled = options->cancelled;
     s->cancelled_ctx = options->cancelled_ctx;
-    s->memory_bytes = lay_out(s, options->n_threads);
+    s->memory_bytes = lay_out(s, n_threads);
     void *p =
         mmap(NULL, s->memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) {
@@ -160,11 +162,11 @@ static int cpu_open(void **state, const struct aglm_model *model,
 #ifdef MADV_HUGEPAGE
     (void)madvise(p, s->memory_bytes, MADV_HUGEPAGE);
 #endif
-    lay_out(s, options->n_threads);
+    lay_out(s, n_threads);
     fill_rope(s, s->rope, model->hp.rope_theta, model->hp.rope_freq_scale);
     if (s->rope_local)
         fill_rope(s, s->rope_local, model->hp.rope_theta_local, 1.0f);
-    rc = aglm_pool_create(&s->pool, options->n_threads, options->cpu_mask, options->cpu_mask_bytes,
+    rc = aglm_pool_create(&s->pool, n_threads, options->cpu_mask, options->cpu_mask_bytes,
                           options->cpu_strict, err);
     if (rc)
         goto fail;

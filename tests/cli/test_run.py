@@ -312,7 +312,7 @@ class Run(Case):
 
     def test_oversubscription_is_a_note(self):
         rows, err = self.rows(*quick("-t", "500"))
-        self.assertIn("note: 500 threads share", err)
+        self.assertIn("note: 500 threads on ", err)
         self.assertEqual(rows[0]["n_threads"], 500)
 
     def test_first_progress_line_comes_before_all_work(self):

@@ -219,6 +219,28 @@ START_TEST(test_pool_idle_sleeps)
 }
 END_TEST
 
+START_TEST(test_pool_fits_threads_to_cpus)
+{
+    cpu_set_t allowed;
+    uint8_t first[128] = {0}, all[128], none[1] = {0};
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+    const unsigned cpus = (unsigned)CPU_COUNT(&allowed);
+    for (size_t cpu = 0; cpu < 1024; cpu++)
+        if (CPU_ISSET(cpu, &allowed)) {
+            first[cpu / 8] = (uint8_t)(1u << cpu % 8);
+            break;
+        }
+    memset(all, 0xff, sizeof(all));
+    ck_assert_uint_eq(aglm_pool_fit(1, NULL, 0), 1);
+    ck_assert_uint_eq(aglm_pool_fit(cpus, NULL, 0), cpus);
+    ck_assert_uint_eq(aglm_pool_fit(cpus + 1, NULL, 0), cpus);
+    ck_assert_uint_eq(aglm_pool_fit(512, all, sizeof(all)), cpus);
+    ck_assert_uint_eq(aglm_pool_fit(1, first, sizeof(first)), 1);
+    ck_assert_uint_eq(aglm_pool_fit(8, first, sizeof(first)), 1);
+    ck_assert_uint_eq(aglm_pool_fit(8, none, sizeof(none)), 8); /* refused by aglm_pool_create */
+}
+END_TEST
+
 START_TEST(test_pool_pins_and_puts_back)
 {
     cpu_set_t before, after;
@@ -254,6 +276,7 @@ int main(void)
     tcase_add_test(pool, test_pool_leaves_out_by_speed);
     tcase_add_test(pool, test_pool_slow_thread_leaves_the_last_pieces);
     tcase_add_loop_test(pool, test_pool_idle_sleeps, 2, 6);
+    tcase_add_test(pool, test_pool_fits_threads_to_cpus);
     tcase_add_loop_test(pool, test_pool_pins_and_puts_back, 0, 2);
     suite_add_tcase(suite, pool);
     SRunner *runner = srunner_create(suite);
