@@ -1,6 +1,8 @@
 """Examples into batches: token ids of similar length side by side, and where the answers lie."""
 import torch
 
+from .data import SECOND_FROM
+
 
 class Example:
     """ids: prompt and answer, with <|user|> for the end; start: of the answer; lines: for each element
@@ -78,6 +80,8 @@ class Stream:
                 yield repeats(r, self.tokenizer.size, self.tokens)
                 continue
             if not self.waiting:
+                # Twice as many in the second part: a step of the optimizer costs as much as 800 tokens.
+                tokens = self.tokens * (2 if done >= SECOND_FROM else 1)
                 pool = [Example(self.tokenizer, *self.training.pointed(done)) for _ in range(600)]
-                self.waiting = r.shuffled(by_length(pool, self.tokens))
+                self.waiting = r.shuffled(by_length(pool, tokens))
             yield Batch(self.waiting.pop())

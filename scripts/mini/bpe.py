@@ -4,6 +4,7 @@ Three rules beside the usual counting, so that names never seen before are copie
 whole numbers up to 999 are one token each; a token holds at most one character outside ASCII; and a
 space joins only whole words that the templates use.
 """
+import codecs
 import collections
 import json
 import re
@@ -132,6 +133,9 @@ def _join(symbols, pair):
     return out
 
 
+codecs.register_error("replacement for each byte", lambda e: ("\ufffd" * (e.end - e.start), e.end))
+
+
 class Tokenizer:
     def __init__(self, merges, size):
         self.merges, self.size = [tuple(m) for m in merges], size
@@ -163,9 +167,9 @@ class Tokenizer:
         return [i for chunk in split(text) for i in self._chunk(chunk)]
 
     def decode(self, ids):
-        """Text; special tokens are left out."""
+        """Text; special tokens are left out. Each byte that is not UTF-8 becomes U+FFFD, as the engine does it."""
         raw = b"".join(_raw(self.text[i]) for i in ids if i in self.text)
-        return raw.decode(errors="replace")
+        return raw.decode(errors="replacement for each byte")
 
     def prompt(self, text):
         """GLM-4's chat template around one message of the user."""

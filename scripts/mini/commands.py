@@ -197,6 +197,13 @@ def tables(test):
     return out
 
 
+def weighted(table):
+    """The same with more of what is hard: where values are open or two."""
+    hard = (api("message: {person}: {text}"), TAKE_OVER, LAUNCH)
+    return {lang: groups + [g for g in groups if g[0][0] in hard[:2]] + [g for g in groups[:19] if g[0][0] == LAUNCH]
+            for lang, groups in table.items()}
+
+
 def slots_of(template):
     return [p.split("}")[0] for p in template.split("{")[1:]]
 
@@ -213,12 +220,13 @@ def fill(r, lang, template, answer, make):
     return template, answer, found
 
 
-def command(r, table, test):
-    """One example: (lang, prompt, answer, template, values)."""
+def command(r, table, test, make=None):
+    """One example: (lang, prompt, answer, template, values). make(r, kind, lang): its values."""
+    make = make or (lambda r, kind, lang: values.make(r, kind, lang, test))
     lang = "zh" if r.chance(0.5) else "en"
     answer, templates = r.pick(r.pick(table[lang]))
     template = r.pick(templates)
-    text, answer, found = fill(r, lang, template, answer, lambda kind: values.make(r, kind, lang, test))
+    text, answer, found = fill(r, lang, template, answer, lambda kind: make(r, kind, lang))
     return lang, r.pick(BEFORE[lang]) + text + r.pick(AFTER[lang]), answer, template, list(found.values())
 
 

@@ -6,6 +6,7 @@ from . import commands, steps, values
 HELD_OUT = [("command", 1000), ("step", 500), ("command-ood", 200), ("step-ood", 100)]
 SHORT = {"command": "cmd", "step": "step", "command-ood": "cmd-ood", "step-ood": "step-ood"}
 SEED = 20260314  # of the held-out set that ships
+SECOND_FROM = 0.67  # share of the training that begins its second part: varied values, more of what is hard
 
 
 def step_size(r):
@@ -48,6 +49,7 @@ class Training:
     def __init__(self, seed):
         self.r = values.Rng("training %d" % seed)
         self.c_table, self.s_table = commands.tables(False), steps.tables(False)
+        self.c_weighted = commands.weighted(self.c_table)
 
     def size(self, done):
         """Elements of a screen, given the share of training done: from few to as many as are tested,
@@ -65,7 +67,11 @@ class Training:
 
     def pointed(self, done, share_of_steps=0.6):
         """(prompt, answer, index of the element meant or None)"""
+        second = done >= SECOND_FROM
         if self.r.chance(share_of_steps):
-            found = steps.pointed(self.r, self.s_table, self.size(done), False)
+            found = (steps.pointed(self.r, self.s_table, self.size(done), False, steps.varied_label, steps.HARD_WAYS)
+                     if second else steps.pointed(self.r, self.s_table, self.size(done), False))
             return found[1], found[2], found[5]
-        return (*commands.command(self.r, self.c_table, False)[1:3], None)
+        found = (commands.command(self.r, self.c_weighted, False, values.varied) if second else
+                 commands.command(self.r, self.c_table, False))
+        return found[1], found[2], None

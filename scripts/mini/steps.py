@@ -53,6 +53,7 @@ KNOWN = {label for lang in CONCEPTS.values() for labels, _ in lang for label in 
 TYPES = {"zh": w.ZH_TYPES, "en": w.EN_TYPES}
 # How often each way of naming is asked.
 WAYS = ["label"] * 5 + ["typed"] * 2 + ["what"] * 3 + ["type", "order", "order", "first", "last"]
+HARD_WAYS = ["label"] * 4 + ["typed"] * 4 + ["what"] * 6 + ["type", "order", "first"]
 
 
 def tables(test):
@@ -83,6 +84,12 @@ def _label(r, lang, test, concept):
         return r.pick(CONCEPTS[lang][n][0]), n
     kind = r.pick(["person", "app", "place", "song", "text", "app", "person"])
     return values.make(r, kind, lang, test), None
+
+
+def varied_label(r, lang, test, concept):
+    if concept:
+        return _label(r, lang, test, True)
+    return values.varied(r, r.pick(["person", "app", "place", "song", "text", "app", "person"]), lang), None
 
 
 def screen(r, lang, n, test, make=_label):
@@ -155,12 +162,12 @@ def render(lang, task, elements, numbered):
     return "\n".join(lines)
 
 
-def pointed(r, table, n, test, make=_label):
+def pointed(r, table, n, test, make=_label, ways=None):
     """One example on a screen of n elements and which of them the task means:
     (lang, prompt, answer, template, values, index)."""
     while True:
         lang = "zh" if r.chance(0.5) else "en"
-        way = r.pick(WAYS)
+        way = r.pick(ways or WAYS)
         elements = screen(r, lang, n, test, make)
         aim = _aim(r, lang, way, elements, test)
         if aim:

@@ -7,17 +7,20 @@ import torch.nn.functional as F
 
 from . import data, evaluate
 from .batches import COPYING, Stream
+from .data import SECOND_FROM
 from .model import Config, Glm4
 from .optimizer import Both
 
-WARM_UP, DECAY_FROM = 0.01, 0.45  # shares of the training
+WARM_UP, DECAY_FROM = 0.01, 0.3  # shares of the training
+SECOND_RATE = 0.4
 
 
 def learning_rate(done):
-    """Factor: up, flat, then in a straight line to a fiftieth."""
-    if done < WARM_UP:
-        return max(done / WARM_UP, 0.02)
-    return 1.0 if done < DECAY_FROM else max(0.02, 1.0 - (done - DECAY_FROM) / (1.0 - DECAY_FROM))
+    """Factor: up, flat, then in a straight line to a fiftieth; in the second part once more, from less."""
+    if done < SECOND_FROM:
+        return min(1.0, max(0.02, min(done / WARM_UP, (SECOND_FROM - done) / (SECOND_FROM - DECAY_FROM))))
+    into = (done - SECOND_FROM) / (1.0 - SECOND_FROM)
+    return SECOND_RATE * max(0.02, min(into / (2 * WARM_UP), 1.0 - into))
 
 
 class Run:

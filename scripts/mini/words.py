@@ -21,7 +21,12 @@ ZH_REASONS = ["登录账号", "输入密码", "付款", "输入验证码", "扫�
 ZH_CHARS = list(dict.fromkeys(
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心她本前开但因只从想实日军者意无力它与长把机十民第公此已工使情明性知全三又关点正业外将两高间由问很最重并物手应战向头文体政美相见被利什二等产或新己制身果加西斯月话合回特代内信表化老给世位次度门任常先海通教儿原东声提立及比员解水名真论处走义各入几口认条平系气题活尔更别打女变四神总何电数安少报才结反受目太量再感建务做接必场件计管期市直德资命山金指克许统区保至队形社便空决治展马科司五基眼书非则听白却界达光放强即像难且权思王象完设式色路记南品住告类求据程北边死张该交规万取拉格望觉术领共确传师观清今切院让识候带导争运笔旗灯草花鱼鸟虫树叶云雨雪风河湖江岛石沙火木土星夜春夏秋冬红蓝绿黄紫黑银铜铁珠宝玉竹松梅兰菊桃李杏梨瓜豆米面茶酒糖盐油饭菜肉蛋奶车船飞桥楼房窗床桌椅灯镜钟表笔纸墨琴棋画歌舞诗词童梦雾露霜虹雷冰泉溪塔城村镇街巷店铺港湾峰谷林森野牧羊牛狗猫兔虎狮象鹿熊鹰燕雀蝶蜂龟贝晴朗暖凉快慢轻软甜酸苦辣香远近深浅宽窄圆尖古新早晚东南"))
 # Words that may follow a name in a sentence are not part of made-up names.
-ZH_CHARS = [c for c in ZH_CHARS if c not in "的了吧说写讲给就是歌曲首他一下个这那用怎住"]
+NEVER_IN_NAMES = "的了吧说写讲给就是歌曲首他一下个这那用怎住"
+ZH_CHARS = [c for c in ZH_CHARS if c not in NEVER_IN_NAMES]
+
+# Characters of the lists, so that copying is learned for those too that a list has once.
+ZH_LISTED = sorted({c for text in ZH_APPS + ZH_APP_TAILS + ZH_PLACE_TAILS + ZH_CITIES + ZH_NOUNS + ZH_VERBS + ZH_KIN
+                    + ZH_REASONS for c in text if "\u4e00" <= c <= "\u9fff" and c not in NEVER_IN_NAMES})
 
 # ---- English ----
 

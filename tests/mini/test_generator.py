@@ -95,6 +95,25 @@ class Generator(unittest.TestCase):
         self.assertEqual(held & known, set())  # labels of functions, which are shared, are no held-out name
         self.assertEqual({i["prompt"] for i in self.items} & {e[1] for e in self.training}, set())
 
+    def test_the_second_part_is_of_the_training_half(self):
+        r = values.Rng("second")
+        c_table, s_table = commands.weighted(commands.tables(False)), steps.tables(False)
+        prompts, made = {i["prompt"] for i in self.items}, set()
+        for _ in range(2000):
+            _, prompt, answer, template, found = commands.command(r, c_table, False, values.varied)
+            self.assertTrue(GRAMMAR.fullmatch(answer), answer)
+            self.assertEqual([v for v in found if values.is_test(v) or v not in prompt], [])
+            self.assertFalse(values.template_is_test(template) or prompt in prompts)
+            made.update(found)
+        self.assertTrue(len(made) > 1500)
+        for _ in range(500):
+            lang, prompt, answer, template, found, at = steps.pointed(r, s_table, 7, False, steps.varied_label, steps.HARD_WAYS)
+            self.assertEqual([v for v in found if values.is_test(v)], [])
+            self.assertFalse(values.template_is_test(template) or prompt in prompts)
+            task, elements = read_screen(lang, prompt)
+            self.assertEqual([n for n, (label, kind, _) in enumerate(elements)
+                              if task in tasks_for(lang, template, n, label, kind, len(elements))], [at], prompt)
+
     def test_a_description_is_learned_with_other_labels(self):
         for lang in ("zh", "en"):
             for labels, what in steps.CONCEPTS[lang]:
