@@ -45,11 +45,14 @@ class Both:
         self.adam = torch.optim.AdamW(
             [{"params": [model.embed_tokens.weight], "lr": 1.2e-3 * scale, "weight_decay": 0.01},
              {"params": norms, "lr": 1.2e-3 * scale, "weight_decay": 0.0}], betas=(0.9, 0.98), eps=1e-10)
-        self.groups = [(g, g["lr"]) for o in (self.muon, self.adam) for g in o.param_groups]
+        for o in (self.muon, self.adam):
+            for group in o.param_groups:
+                group["full_lr"] = group["lr"]
 
     def step(self, factor):
-        for group, lr in self.groups:
-            group["lr"] = lr * factor
+        for o in (self.muon, self.adam):
+            for group in o.param_groups:  # other objects after load_state_dict
+                group["lr"] = group["full_lr"] * factor
         self.muon.step()
         self.adam.step()
 
@@ -61,5 +64,9 @@ class Both:
         return {"muon": self.muon.state_dict(), "adam": self.adam.state_dict()}
 
     def load_state_dict(self, state):
-        self.muon.load_state_dict(state["muon"])
-        self.adam.load_state_dict(state["adam"])
+        """The moments; the rates stay this run's own."""
+        for o, saved in ((self.muon, state["muon"]), (self.adam, state["adam"])):
+            rates = [group["full_lr"] for group in o.param_groups]
+            o.load_state_dict(saved)
+            for group, rate in zip(o.param_groups, rates):
+                group["full_lr"] = rate
