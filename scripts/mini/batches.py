@@ -80,7 +80,8 @@ class Stream:
                 yield repeats(r, self.tokenizer.size, self.tokens)
                 continue
             if not self.waiting:
-                # Twice as many in the second part: a step of the optimizer costs as much as 800 tokens.
+                # Larger in the second part, whose steps are to be quieter, and a step of the optimizer costs as
+                # much as 800 tokens.
                 tokens = self.tokens * (2 if done >= SECOND_FROM else 1)
                 pool = [Example(self.tokenizer, *self.training.pointed(done)) for _ in range(600)]
                 self.waiting = r.shuffled(by_length(pool, tokens))

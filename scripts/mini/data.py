@@ -47,7 +47,7 @@ class Training:
     """Examples for training."""
 
     def __init__(self, seed):
-        self.r = values.Rng("training %d" % seed)
+        self.r = values.Rng("training %s" % seed)
         self.c_table, self.s_table = commands.tables(False), steps.tables(False)
         self.c_weighted = commands.weighted(self.c_table)
 

@@ -21,10 +21,11 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "decay": decay})
 
     @torch.no_grad()
-    def step(self):
+    def step(self, rank=0, n=1):
+        """Of every n-th matrix of a shape, from rank on."""
         for group in self.param_groups:
             shapes = {}  # matrices of one shape go through the products together
-            for p in group["params"]:
+            for p in sorted(group["params"], key=lambda p: tuple(p.shape))[rank::n]:
                 buffer = self.state[p].setdefault("momentum", torch.zeros_like(p))
                 buffer.lerp_(p.grad, 1.0 - group["momentum"])
                 shapes.setdefault(p.shape, []).append((p, p.grad.lerp(buffer, group["momentum"])))
@@ -49,16 +50,20 @@ class Both:
             for group in o.param_groups:
                 group["full_lr"] = group["lr"]
 
-    def step(self, factor):
+    def share(self):
+        """Lets other processes step some of the matrices."""
+        for group in self.muon.param_groups:
+            for p in group["params"]:
+                self.muon.state[p].setdefault("momentum", torch.zeros_like(p)).share_memory_()
+
+    def step(self, factor, rank=0, n=1):
+        """The share of one of n processes; what is no matrix is the first one's."""
         for o in (self.muon, self.adam):
             for group in o.param_groups:  # other objects after load_state_dict
                 group["lr"] = group["full_lr"] * factor
-        self.muon.step()
-        self.adam.step()
-
-    def zero_grad(self):
-        self.muon.zero_grad(set_to_none=True)
-        self.adam.zero_grad(set_to_none=True)
+        self.muon.step(rank, n)
+        if rank == 0:
+            self.adam.step()
 
     def state_dict(self):
         return {"muon": self.muon.state_dict(), "adam": self.adam.state_dict()}

@@ -5,7 +5,7 @@ import time
 
 import torch
 
-from . import bpe, corpus, data, evaluate, huggingface, onnx_file, qat, ship
+from . import bpe, corpus, data, evaluate, huggingface, onnx_file, qat, ship, team
 from .model import Config, Glm4
 from .train import Run
 
@@ -151,7 +151,10 @@ def run(options):
     log = logger(os.path.join(options.out, "training.log" if options.qat == "none" else "training-%s.log" % options.qat))
     tokenizer = tokenizer_of(options, log)
     if not options.export_only:
-        (train if options.qat == "none" else fine_tune)(options, tokenizer, log)
+        try:
+            (train if options.qat == "none" else fine_tune)(options, tokenizer, log)
+        except team.Broken as e:
+            raise Refused("%s; --resume goes on from the last checkpoint" % e) from None
     try:
         export(options, tokenizer, log)
         n_different = compare(options, log) if options.qat == "none" else None

@@ -7,8 +7,7 @@ The prompt is the task, and one element a line, numbered or not:
     2. 登录 [500,930] 按钮
 
 Splits: wordings, made-up labels and positions (both numbers together) of the test are not in
-training. Labels of the known functions (search, back ...) and their descriptions are shared; which
-description stands beside which label is not.
+training. Labels of the known functions (search, back ...) and their descriptions are shared.
 """
 import itertools
 
@@ -53,7 +52,7 @@ KNOWN = {label for lang in CONCEPTS.values() for labels, _ in lang for label in 
 TYPES = {"zh": w.ZH_TYPES, "en": w.EN_TYPES}
 # How often each way of naming is asked.
 WAYS = ["label"] * 5 + ["typed"] * 2 + ["what"] * 3 + ["type", "order", "order", "first", "last"]
-HARD_WAYS = ["label"] * 4 + ["typed"] * 4 + ["what"] * 6 + ["type", "order", "first"]
+HARD_WAYS = ["label"] * 4 + ["typed"] * 4 + ["what"] * 6 + ["type", "order", "first", "last"]
 
 
 def tables(test):
@@ -117,17 +116,7 @@ def _double_label(r, elements, target):
         other[2] = r.pick(w.ZH_TYPES if other[2] in w.ZH_TYPES else w.EN_TYPES)
 
 
-def pair_is_test(label, what):
-    return values.is_test(label + "|" + what)
-
-
-def _describe(r, lang, element, test):
-    """A description of the element's function that goes with its label in this half, or None."""
-    what = [d for d in CONCEPTS[lang][element[1]][1] if pair_is_test(element[0], d) == test]
-    return r.pick(what) if what else None
-
-
-def _aim(r, lang, way, elements, test):
+def _aim(r, lang, way, elements):
     """The target and the words for it ({"x": ...}), or None where the screen does not offer it."""
     target = r.pick(elements)
     if way == "first":
@@ -151,8 +140,7 @@ def _aim(r, lang, way, elements, test):
     if not known:
         return None
     target = r.pick(known)
-    what = _describe(r, lang, target, test)
-    return (target, {"x": what}) if what else None
+    return target, {"x": r.pick(CONCEPTS[lang][target[1]][1])}
 
 
 def render(lang, task, elements, numbered):
@@ -169,7 +157,7 @@ def pointed(r, table, n, test, make=_label, ways=None):
         lang = "zh" if r.chance(0.5) else "en"
         way = r.pick(ways or WAYS)
         elements = screen(r, lang, n, test, make)
-        aim = _aim(r, lang, way, elements, test)
+        aim = _aim(r, lang, way, elements)
         if aim:
             break
     target, names = aim
@@ -179,8 +167,6 @@ def pointed(r, table, n, test, make=_label, ways=None):
         quoted = key == "x" and way in ("label", "typed") and r.chance(0.6)
         task = task.replace("{%s}" % key, r.pick(commands.QUOTES[lang]) % value if quoted else value)
     found = ["[%d,%d]" % (e[3], e[4]) for e in elements] + [e[0] for e in elements if e[1] is None]
-    if way == "what":
-        found.append(target[0] + "|" + names["x"])
     prompt = render(lang, task, elements, way == "order" or r.chance(0.4))
     index = next(i for i, e in enumerate(elements) if e is target)
     return lang, prompt, answer % (target[3], target[4]), template, found, index

@@ -10,6 +10,7 @@ from .batches import COPYING, Stream
 from .data import SECOND_FROM
 from .model import Config, Glm4
 from .optimizer import Both
+from .team import Team
 
 WARM_UP, DECAY_FROM = 0.01, 0.3  # shares of the training
 SECOND_RATE = 0.4
@@ -29,12 +30,16 @@ class Run:
         self.options, self.tokenizer = options, tokenizer
         self.model = model or Glm4(Config())
         self.optimizer = Both(self.model, scale)
-        self.training = data.Training(options.seed)
-        self.stream = iter(Stream(self.training, tokenizer, options.batch_tokens, lambda: self.data_done,
-                                  copying))
+        self.copying = copying
+        self.begin_stream(options.seed)
         self.step, self.tokens, self.seconds, self.loss = 0, 0, 0.0, 0.0
         self.data_done, self.scale, self.pointed = 0.0, scale, 0.7
         self.watched = [i for i in data.held_out(options.seed + 1)[0] if "ood" not in i["part"]][::10]
+
+    def begin_stream(self, seed):
+        self.training = data.Training(seed)
+        self.stream = iter(Stream(self.training, self.tokenizer, self.options.batch_tokens,
+                                  lambda: self.data_done, self.copying))
 
     def done(self):
         o = self.options
@@ -69,18 +74,15 @@ class Run:
         self.pointed += 0.02 * (float(losses[0].detach()) - self.pointed)
         return sum(losses)
 
-    def one(self):
+    def backward(self):
+        """Gradients of the next batch."""
         batch, taps = next(self.stream), []
         hidden = self.model.hidden(batch.ids, taps)[batch.rows, batch.columns]
         loss = F.cross_entropy(self.model.logits(hidden), batch.targets)
-        self.optimizer.zero_grad()
         (loss + self.pointing(batch, taps)).backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step(learning_rate(self.done()))
         now = float(loss.detach())
         self.loss = now if self.step == 0 else 0.98 * self.loss + 0.02 * now
-        self.step += 1
-        self.tokens += batch.ids.numel()
+        self.tokens += self.options.processes * batch.ids.numel()  # those of the others are as large
 
     def progress(self, log):
         rate = self.tokens / max(self.seconds, 1e-9)
@@ -97,18 +99,20 @@ class Run:
     def go(self, folder, log, name="checkpoint.pt"):
         """Trains to the end. A checkpoint every options.every seconds of training, and at the end."""
         saved = shown = self.seconds
-        while self.done() < 1.0:
-            begin = time.monotonic()
-            self.data_done = self.done()
-            self.one()
-            self.seconds += time.monotonic() - begin
-            if self.seconds - shown > 20.0:
-                shown = self.seconds
-                self.progress(log)
-            if self.seconds - saved > self.options.every:
-                saved = self.seconds
-                self.save(os.path.join(folder, name))
-                self.watch(log)
+        with Team(self, self.options.processes) as team:
+            while self.done() < 1.0:
+                begin = time.monotonic()
+                done = self.done()
+                team.step(done, learning_rate(done))
+                self.step += 1
+                self.seconds += time.monotonic() - begin
+                if self.seconds - shown > 20.0:
+                    shown = self.seconds
+                    self.progress(log)
+                if self.seconds - saved > self.options.every:
+                    saved = self.seconds
+                    self.save(os.path.join(folder, name))
+                    self.watch(log)
         self.save(os.path.join(folder, name))
         self.progress(log)
         self.watch(log)

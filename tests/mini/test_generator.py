@@ -68,7 +68,7 @@ class Generator(unittest.TestCase):
     def test_values_are_copied(self):
         for item, (_, found) in zip(self.items, self.sources):
             for value in found:
-                self.assertIn(value.split("|")[0], item["prompt"])
+                self.assertIn(value, item["prompt"])
 
     def test_no_template_is_shared(self):
         for test, train in zip(templates(True), templates(False)):
@@ -113,14 +113,6 @@ class Generator(unittest.TestCase):
             task, elements = read_screen(lang, prompt)
             self.assertEqual([n for n, (label, kind, _) in enumerate(elements)
                               if task in tasks_for(lang, template, n, label, kind, len(elements))], [at], prompt)
-
-    def test_a_description_is_learned_with_other_labels(self):
-        for lang in ("zh", "en"):
-            for labels, what in steps.CONCEPTS[lang]:
-                for label, text in itertools.product(labels, what):
-                    if steps.pair_is_test(label, text):
-                        self.assertTrue(any(not steps.pair_is_test(label, x) for x in what), label)
-                        self.assertTrue(any(not steps.pair_is_test(x, text) for x in labels), text)
 
     def test_one_element_fits_the_task(self):
         """Of all elements on a screen, the task could have been written for one."""
