@@ -65,10 +65,11 @@ class Training:
             return steps.step(self.r, self.s_table, self.size(done), False)
         return commands.command(self.r, self.c_table, False)
 
-    def pointed(self, done, share_of_steps=0.6):
+    def pointed(self, done):
         """(prompt, answer, index of the element meant or None)"""
         second = done >= SECOND_FROM
-        if self.r.chance(share_of_steps):
+        # Screens, which are five times as long, are learned first; what is left then are commands.
+        if self.r.chance(0.35 if second else 0.6):
             found = (steps.pointed(self.r, self.s_table, self.size(done), False, steps.varied_label, steps.HARD_WAYS)
                      if second else steps.pointed(self.r, self.s_table, self.size(done), False))
             return found[1], found[2], found[5]

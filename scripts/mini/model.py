@@ -94,6 +94,7 @@ class Attention(nn.Module):
     def __init__(self, config):
         super().__init__()
         c = self.config = config
+        self.half_cache = False  # whether keys and values are what an F16 KV cache gives back
         self.q_proj = Linear(c.width, c.heads * c.head_dim)
         self.k_proj = Linear(c.width, c.kv_heads * c.head_dim)
         self.v_proj = Linear(c.width, c.kv_heads * c.head_dim)
@@ -108,6 +109,8 @@ class Attention(nn.Module):
         v = self.v_proj(x).view(b, t, c.kv_heads, c.head_dim).transpose(1, 2)
         q = rotate(q, cos, sin, c.rotated) * (1.0 / math.sqrt(c.head_dim))
         k = rotate(k, cos, sin, c.rotated)
+        if self.half_cache:
+            k, v = k.half().float(), v.half().float()
         # The heads that share keys stand below each other: [b, kv_heads, group * t, head_dim].
         q = q.reshape(b, c.kv_heads, group * t, c.head_dim)
         scores = torch.matmul(q, k.transpose(2, 3)).view(b, c.kv_heads, group, t, t) + mask
