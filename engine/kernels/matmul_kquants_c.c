@@ -30,6 +30,12 @@ static float half_at(const uint8_t *p, size_t i)
     return aglm_half_to_float(h);
 }
 
+/* Step s of the four that three vectors hold. */
+static int read_six(const uint8_t *w, size_t s)
+{
+    return s < 3 ? w[s * 64] & 63 : w[0] >> 6 | w[64] >> 6 << 2 | w[128] >> 6 << 4;
+}
+
 /* The integers of a record's super-block of row r, by the layouts of pack.h. */
 static void read_values(struct super_block *out, enum aglm_dtype type, const uint8_t *record,
                         const struct aglm_panel_parts *parts, size_t r)
@@ -39,7 +45,9 @@ static void read_values(struct super_block *out, enum aglm_dtype type, const uin
         const uint8_t *w = record + parts->values + i / 32 * parts->block;
         const uint8_t *high = record + parts->high + i / 32 * parts->block;
         int v;
-        if (type == AGLM_Q2_K || type == AGLM_Q3_K)
+        if (type == AGLM_Q6_K)
+            v = read_six(w + step / 4 * 192 + at, step % 4);
+        else if (type == AGLM_Q2_K || type == AGLM_Q3_K)
             v = w[step / 4 * 64 + at] >> (step % 4 * 2) & 3;
         else
             v = w[step % 4 * 64 + at] >> (step / 4 * 4) & 15;
@@ -48,7 +56,7 @@ static void read_values(struct super_block *out, enum aglm_dtype type, const uin
         else if (type == AGLM_Q5_K)
             v += (high[at] >> step & 1) * 16;
         else if (type == AGLM_Q6_K)
-            v += (high[step / 4 * 64 + at] >> (step % 4 * 2) & 3) * 16 - 32;
+            v -= 32;
         out->q[i] = (int8_t)v;
     }
 }

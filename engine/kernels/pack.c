@@ -39,8 +39,12 @@ static void pack_plain(uint8_t *dst, const void *const rows[ROWS], size_t k, siz
     }
 }
 
-/* ---- the three ways to hold a block of 32 values. A word is the four values of a step, a byte
+/* ---- the four ways to hold a block of 32 values. A word is the four values of a step, a byte
  * each, so that what is done to a word is done to four. ---- */
+
+#define NIBBLES 0x0f0f0f0fu
+#define PAIRS 0x03030303u
+#define BITS 0x01010101u
 
 static uint32_t load_word(const uint8_t *p)
 {
@@ -77,16 +81,20 @@ static void put_bits(uint8_t *dst, size_t row, const uint32_t v[8])
     store_word(dst, row, w);
 }
 
+/* Values of six bits. */
+static void put_sixes(uint8_t *dst, size_t row, const uint32_t v[8])
+{
+    for (size_t h = 0; h < 2; h++, v += 4)
+        for (size_t i = 0; i < 3; i++)
+            store_word(dst + (h * 3 + i) * 64, row, v[i] | (v[3] >> (i * 2) & PAIRS) << 6);
+}
+
 /* 32 values from the bits of 32 bytes from shift on; mask: those bits in each byte. */
 static void read_words(uint32_t v[8], const uint8_t *src, size_t shift, uint32_t mask)
 {
     for (size_t s = 0; s < 8; s++)
         v[s] = load_word(src + s * 4) >> shift & mask;
 }
-
-#define NIBBLES 0x0f0f0f0fu
-#define PAIRS 0x03030303u
-#define BITS 0x01010101u
 
 /* ---- blocks of 32: a scale, then a min, then fifth bits, then nibbles, whichever there are ----
  */
@@ -242,9 +250,12 @@ static void pack_q6_k(uint8_t *record, size_t r, const uint8_t *src)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(AGLM_Q6_K);
     for (size_t b = 0; b < 8; b++) {
-        put_run_nibbles(record + parts.values + b * parts.block, r, src + b / 4 * 64 + b % 2 * 32,
-                        b / 2 % 2 * 4);
-        put_run_pairs(record + parts.high + b * parts.block, r, src + 128, b);
+        uint32_t low[8], v[8];
+        read_words(low, src + b / 4 * 64 + b % 2 * 32, b / 2 % 2 * 4, NIBBLES);
+        read_words(v, src + 128 + b / 4 * 32, b % 4 * 2, PAIRS);
+        for (size_t s = 0; s < 8; s++)
+            v[s] = low[s] | v[s] << 4;
+        put_sixes(record + parts.values + b * parts.block, r, v);
     }
     for (size_t j = 0; j < 16; j++)
         record[parts.scales + j * ROWS + r] = src[192 + j];

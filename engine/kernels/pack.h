@@ -12,11 +12,14 @@
 /* clang-format off
  *
  * A block of 32 columns is eight steps of 4 columns; a vector of 64 bytes holds one step: byte i =
- * row i/4, column i%4. Three ways to hold the bits of a step:
+ * row i/4, column i%4. Four ways to hold the bits of a step:
  *
  *   nibbles  [k/32][4][64]  low nibble of vector c: step c, high nibble: step c + 4
  *   pairs    [k/32][2][64]  two bits each; vector h holds steps 4h … 4h+3, lowest bits first
  *   bits     [k/32][64]     one bit each; bit s is step s
+ *   sixes    [k/32][2][3][64]  six bits each; vector i of half h: step 4h + i, and on top of it two
+ *                           bits of step 4h + 3, the lowest two in vector 0. Three of four steps
+ *                           cost one operation to read, and nibbles with pairs would cost all four more
  *
  * A record of n blocks of 32 columns: a head, then n times high bits and values of one block. In
  * their order:
@@ -39,7 +42,7 @@
  *           min (high nibble), then [4][16] bytes, their high two bits: scale and min of block 2j,
  *           scale and min of block 2j+1, lowest first; supers f16 d; mins f16 dmin; nibbles
  *   Q5_K    n = 8: the head as Q4_K's; bits; nibbles
- *   Q6_K    n = 8: scales [16][16] i8; supers; 32 zeros; pairs (high two bits); nibbles (low four)
+ *   Q6_K    n = 8: scales [16][16] i8; supers; 32 zeros; sixes
  *
  * clang-format on */
 
@@ -103,7 +106,7 @@ static inline struct aglm_panel_parts aglm_panel_parts(enum aglm_dtype type)
                                          .block = 320};
     case AGLM_Q6_K:
         return (struct aglm_panel_parts){
-            .record = 3392, .n_blocks = 8, .supers = 256, .high = 320, .values = 448, .block = 384};
+            .record = 3392, .n_blocks = 8, .supers = 256, .values = 320, .block = 384};
     default:
         return (struct aglm_panel_parts){0};
     }

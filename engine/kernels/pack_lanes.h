@@ -183,6 +183,24 @@ LANES_INLINE void put_nibble_lanes(uint8_t *dst, const struct lanes *l, const un
     }
 }
 
+/* Six bits: four of `low`, two of `high`, from their shifts on. */
+LANES_INLINE void put_six_lanes(uint8_t *dst, const struct lanes *low, const unsigned low_shift,
+                                const struct lanes *high, const unsigned high_shift)
+{
+    for (size_t h = 0; h < 2; h++) {
+        uint32_t v[4][LANES];
+        for (size_t i = 0; i < 4; i++)
+            for (size_t r = 0; r < LANES; r++)
+                v[i][r] = (low->w[h * 4 + i][r] >> low_shift & 0x0f0f0f0fu) |
+                          (high->w[h * 4 + i][r] >> high_shift & 0x03030303u) << 4;
+        for (size_t i = 0; i < 3; i++) {
+            for (size_t r = 0; r < LANES; r++)
+                v[i][r] |= (v[3][r] >> (i * 2) & 0x03030303u) << 6;
+            put_words(dst + (h * 3 + i) * 64, v[i]);
+        }
+    }
+}
+
 /* The sixteen bytes of each row from at on, byte j of all rows side by side. */
 LANES_INLINE void put_scale_bytes(uint8_t *dst, const uint8_t *const p[LANES], size_t at)
 {
@@ -297,21 +315,19 @@ LANES_INLINE void lanes_q45_k(uint8_t *dst, const struct aglm_panel_parts *parts
 LANES_INLINE void lanes_q6_k(uint8_t *dst, const struct aglm_panel_parts *parts,
                              const uint8_t *const p[LANES])
 {
-    struct lanes l;
-    for (size_t half = 0; half < 2; half++) {
-        const size_t b = half * 4;
-        for (size_t i = 0; i < 2; i++) {
-            read_lanes(&l, p, half * 64 + i * 32, 8);
-            put_nibble_lanes(dst + parts->values + (b + i) * parts->block, &l, 0);
-            put_nibble_lanes(dst + parts->values + (b + 2 + i) * parts->block, &l, 4);
+    struct lanes low, high;
+    for (unsigned half = 0; half < 2; half++) {
+        read_lanes(&high, p, 128 + half * 32, 8);
+        for (unsigned i = 0; i < 2; i++) {
+            uint8_t *at = dst + parts->values + (half * 4 + i) * parts->block;
+            read_lanes(&low, p, half * 64 + i * 32, 8);
+            put_six_lanes(at, &low, 0, &high, i * 2);
+            put_six_lanes(at + 2 * parts->block, &low, 4, &high, i * 2 + 4);
         }
-        read_lanes(&l, p, 128 + half * 32, 8);
-        for (unsigned i = 0; i < 4; i++)
-            put_pair_lanes(dst + parts->high + (b + i) * parts->block, &l, i * 2);
     }
     put_scale_bytes(dst + parts->scales, p, 192);
     copy_halves(dst + parts->supers, p, 208);
-    memset(dst + parts->supers + 32, 0, parts->high - parts->supers - 32);
+    memset(dst + parts->supers + 32, 0, parts->values - parts->supers - 32);
 }
 
 /* Reads the rows, which follow one another in a file, front to back: the processor foresees one

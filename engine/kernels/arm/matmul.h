@@ -80,17 +80,23 @@ ARM_INLINE uint8x16_t shifted(uint8x16_t v, const int n)
 ARM_INLINE void add_high_bits(uint8x16_t v[8], const uint8_t *high, const enum aglm_dtype type)
 {
     const uint8x16_t h = load_bytes(high);
-    uint8x16_t more = h;
-    if (type == AGLM_Q6_K)
-        more = load_bytes(high + 64);
     ARM_UNROLL
     for (int s = 0; s < 8; s++)
         if (type == AGLM_Q3_K)
             v[s] = vbslq_u8(vdupq_n_u8(4), shifted(h, 2 - s), v[s]);
-        else if (type == AGLM_Q6_K)
-            v[s] = vbslq_u8(vdupq_n_u8(48), shifted(s < 4 ? h : more, 4 - s % 4 * 2), v[s]);
         else
             v[s] = vbslq_u8(vdupq_n_u8(16), shifted(h, 4 - s), v[s]);
+}
+
+/* The four steps that three vectors hold: see sixes in pack.h. */
+ARM_INLINE void read_sixes(uint8x16_t v[4], const uint8_t *values)
+{
+    const uint8x16_t v0 = load_bytes(values), v1 = load_bytes(values + 64);
+    const uint8x16_t v2 = load_bytes(values + 128), six = vdupq_n_u8(63);
+    v[0] = vandq_u8(v0, six);
+    v[1] = vandq_u8(v1, six);
+    v[2] = vandq_u8(v2, six);
+    v[3] = vsriq_n_u8(vsriq_n_u8(vshrq_n_u8(v2, 2), v1, 4), v0, 6);
 }
 
 /* A group's eight steps of a block; values, high: the block's, from the group on. */
@@ -98,8 +104,12 @@ ARM_INLINE void read_group(int8x16_t out[8], const uint8_t *values, const uint8_
                            int8x16_t table, const enum aglm_dtype type)
 {
     uint8x16_t v[8];
+    if (type == AGLM_Q6_K) {
+        read_sixes(v, values);
+        read_sixes(v + 4, values + 192);
+    }
     ARM_UNROLL
-    for (int c = 0; c < 4; c++) {
+    for (int c = 0; c < 4 && type != AGLM_Q6_K; c++) {
         if (type == AGLM_Q8_0) {
             v[c] = load_bytes(values + c * 64);
             v[c + 4] = load_bytes(values + (c + 4) * 64);
@@ -117,8 +127,7 @@ ARM_INLINE void read_group(int8x16_t out[8], const uint8_t *values, const uint8_
             v[c + 4] = vshrq_n_u8(both, 4);
         }
     }
-    if (type == AGLM_Q5_0 || type == AGLM_Q5_1 || type == AGLM_Q5_K || type == AGLM_Q3_K ||
-        type == AGLM_Q6_K)
+    if (type == AGLM_Q5_0 || type == AGLM_Q5_1 || type == AGLM_Q5_K || type == AGLM_Q3_K)
         add_high_bits(v, high, type);
     ARM_UNROLL
     for (int s = 0; s < 8; s++)

@@ -80,9 +80,9 @@ X86_INLINE __m256i dot_block(const uint8_t *values, const uint8_t *high, __m256i
     return sum;
 }
 
-/* out: [16], of one panel. */
+/* out: [16], of one panel; starts: see offset_starts. */
 X86_INLINE void blocks_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
-                             const enum aglm_dtype type)
+                             int32_t (*starts)[2], const enum aglm_dtype type)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type);
     const __m256i table = table_for(type);
@@ -94,7 +94,7 @@ X86_INLINE void blocks_panel(float *out, const uint8_t *w, const struct aglm_act
         const __m256i total = widen_pairs(spread(x->sum + b * 2));
         struct codes start = {0};
         if (code_offset(type))
-            start = offset_start(x->q + b * 32, x->sum + b * 2, code_offset(type));
+            start = (struct codes){spread(&starts[b][0]), spread(&starts[b][1])};
         __m256i v[8];
         X86_UNROLL
         for (unsigned s = 0; s < 8; s++)
@@ -262,11 +262,14 @@ X86_INLINE void blocks_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const un
             !VNNI && ((TYPE) == AGLM_Q8_0 || (TYPE) == AGLM_IQ4_NL), NAME##_unpack, NAME##_tile, \
             NAME##_one};                                                                         \
         const size_t stride = aglm_panel_bytes(TYPE, k);                                         \
-        if (n_tokens != 1)                                                                       \
+        if (n_tokens != 1) {                                                                     \
             aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, &type); \
-        else                                                                                     \
-            for (size_t p = 0; p < n_panels; p++)                                                \
-                blocks_panel(out + p * ROWS, w + p * stride, x, k, TYPE);                        \
+            return;                                                                              \
+        }                                                                                        \
+        if (code_offset(TYPE))                                                                   \
+            offset_starts(scratch, x, k, code_offset(TYPE));                                     \
+        for (size_t p = 0; p < n_panels; p++)                                                    \
+            blocks_panel(out + p * ROWS, w + p * stride, x, k, scratch, TYPE);                   \
     }
 
 MATMUL_BLOCKS(q4_0, AGLM_Q4_0)

@@ -186,9 +186,9 @@ X86_INLINE __m256 close_super(__m256 acc, struct k_sums sums, const uint8_t *rec
     return _mm256_fnmadd_ps(scale, _mm256_cvtepi32_ps(sums.mins), acc);
 }
 
-/* out: [16], of one panel. */
+/* out: [16], of one panel; starts: see offset_starts. */
 X86_INLINE void k_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
-                        const enum aglm_dtype type)
+                        int32_t (*starts)[2], const enum aglm_dtype type)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type);
     __m256 acc[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
@@ -209,7 +209,7 @@ X86_INLINE void k_panel(float *out, const uint8_t *w, const struct aglm_acts *x,
             const size_t b = sb * 8 + i;
             struct codes start = {0};
             if (code_offset(type))
-                start = offset_start(x->q + b * 32, x->sum + b * 2, code_offset(type));
+                start = (struct codes){spread(&starts[b][0]), spread(&starts[b][1])};
             __m256i v[8];
             X86_UNROLL
             for (unsigned s = 0; s < 8; s++)
@@ -375,11 +375,14 @@ X86_INLINE void k_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const unsigne
     {                                                                                            \
         static const struct avx2_prefill type = {false, NAME##_unpack, NAME##_tile, NAME##_one}; \
         const size_t stride = aglm_panel_bytes(TYPE, k);                                         \
-        if (n_tokens != 1)                                                                       \
+        if (n_tokens != 1) {                                                                     \
             aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, &type); \
-        else                                                                                     \
-            for (size_t p = 0; p < n_panels; p++)                                                \
-                k_panel(out + p * ROWS, w + p * stride, x, k, TYPE);                             \
+            return;                                                                              \
+        }                                                                                        \
+        if (code_offset(TYPE))                                                                   \
+            offset_starts(scratch, x, k, code_offset(TYPE));                                     \
+        for (size_t p = 0; p < n_panels; p++)                                                    \
+            k_panel(out + p * ROWS, w + p * stride, x, k, scratch, TYPE);                        \
     }
 
 MATMUL_K(q2_k, AGLM_Q2_K)

@@ -114,13 +114,26 @@ static inline __m256i table_of(const int8_t values[16], const int offset)
     return _mm256_add_epi8(table, _mm256_set1_epi8((char)offset));
 }
 
+/* Step c of the four that three vectors hold: see sixes in pack.h. */
+X86_INLINE __m256i read_sixes(const uint8_t *values, const int c)
+{
+    if (c < 3)
+        return _mm256_and_si256(load(values + c * 64), _mm256_set1_epi8(63));
+    __m256i v = _mm256_and_si256(shifted(load(values), -6), _mm256_set1_epi8(3));
+    v = with_bits(v, load(values + 64), -4, 12);
+    return with_bits(v, load(values + 128), -2, 48);
+}
+
 /* values, high: a block's, from the wanted eight rows on. */
 X86_INLINE struct codes read_codes(const uint8_t *values, const uint8_t *high, __m256i table,
                                    const int c, const enum aglm_dtype type)
 {
     const __m256i low = _mm256_set1_epi8(15), two = _mm256_set1_epi8(3);
     struct codes r;
-    if (type == AGLM_Q8_0) {
+    if (type == AGLM_Q6_K) {
+        r.lo = read_sixes(values, c);
+        r.hi = read_sixes(values + 192, c);
+    } else if (type == AGLM_Q8_0) {
         const __m256i bias = _mm256_set1_epi8((char)0x80);
         r.lo = _mm256_xor_si256(load(values + c * 64), bias);
         r.hi = _mm256_xor_si256(load(values + (c + 4) * 64), bias);
@@ -138,9 +151,6 @@ X86_INLINE struct codes read_codes(const uint8_t *values, const uint8_t *high, _
     } else if (type == AGLM_Q3_K) {
         r.lo = with_bits(r.lo, load(high), 2 - c, 4);
         r.hi = with_bits(r.hi, load(high), -2 - c, 4);
-    } else if (type == AGLM_Q6_K) {
-        r.lo = with_bits(r.lo, load(high), 4 - 2 * c, 48);
-        r.hi = with_bits(r.hi, load(high + 64), 4 - 2 * c, 48);
     } else if (type == AGLM_IQ4_NL || type == AGLM_MXFP4) {
         r.lo = _mm256_shuffle_epi8(table, r.lo);
         r.hi = _mm256_shuffle_epi8(table, r.hi);
@@ -175,25 +185,31 @@ X86_INLINE struct codes dot_codes(const uint8_t *values, const uint8_t *high, __
         const bool from_start = c > 0 || code_offset(type);
         sum.lo = from_start ? add_dot(sum.lo, w.lo, v[c]) : first_dot(w.lo, v[c]);
         sum.hi = from_start ? add_dot(sum.hi, w.hi, v[c + 4]) : first_dot(w.hi, v[c + 4]);
+        AVX2_IN_ORDER(sum.lo);
+        AVX2_IN_ORDER(sum.hi);
     }
     return sum;
 }
 
-/* -offset * (sums of the first and of the last sixteen activations q of a block, which are sums),
- * as dot_codes sums them: where it starts. */
-static inline struct codes offset_start(const int8_t *q, const int16_t *sums, const int offset)
+/* What the sums of each block's halves begin with, in each lane as dot_codes sums them: -offset *
+ * (sums of the first and of the last sixteen activations). start: [k / 32]. Once for all panels of
+ * a call. */
+static inline void offset_starts(int32_t (*start)[2], const struct aglm_acts *x, size_t k,
+                                 const int offset)
 {
-    if (VNNI) {
-        const __m256i both = spread(sums);
-        return (struct codes){_mm256_madd_epi16(both, _mm256_set1_epi32(-offset & 0xffff)),
-                              _mm256_madd_epi16(both, _mm256_set1_epi32(-offset * 0x10000))};
+    for (size_t b = 0; b < k / 32; b++) {
+        if (VNNI) {
+            start[b][0] = -offset * x->sum[b * 2];
+            start[b][1] = -offset * x->sum[b * 2 + 1];
+            continue;
+        }
+        __m256i p = _mm256_maddubs_epi16(_mm256_set1_epi8((char)offset), load(x->q + b * 32));
+        p = _mm256_sub_epi16(_mm256_setzero_si256(), p);
+        p = _mm256_add_epi16(p, _mm256_shuffle_epi32(p, 0x4e));
+        p = _mm256_add_epi16(p, _mm256_shuffle_epi32(p, 0xb1));
+        start[b][0] = _mm256_extract_epi32(p, 0);
+        start[b][1] = _mm256_extract_epi32(p, 4);
     }
-    __m256i p = _mm256_maddubs_epi16(_mm256_set1_epi8((char)offset), load(q));
-    p = _mm256_sub_epi16(_mm256_setzero_si256(), p);
-    p = _mm256_add_epi16(p, _mm256_shuffle_epi32(p, 0x4e));
-    p = _mm256_add_epi16(p, _mm256_shuffle_epi32(p, 0xb1));
-    return (struct codes){_mm256_permute2x128_si256(p, p, 0x00),
-                          _mm256_permute2x128_si256(p, p, 0x11)};
 }
 
 /* ---- prefill ---- */

@@ -73,6 +73,14 @@ static inline __m512i _mm512_slli_epi16(__m512i v, unsigned n)
         in[i] = (uint16_t)(in[i] << n);
     return _mm512_loadu_si512(in);
 }
+static inline __m512i _mm512_srai_epi32(__m512i v, unsigned n)
+{
+    int32_t in[16];
+    _mm512_storeu_si512(in, v);
+    for (int i = 0; i < 16; i++)
+        in[i] >>= n;
+    return _mm512_loadu_si512(in);
+}
 /* SIMDe's multiply-add rounds twice without FMA; the kernels' bits depend on rounding once. */
 #undef _mm512_fmadd_ps
 static inline __m512 _mm512_fmadd_ps(__m512 a, __m512 b, __m512 c)

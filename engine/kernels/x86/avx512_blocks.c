@@ -57,6 +57,7 @@ X86_INLINE void block_panel(float *out, const uint8_t *w, const struct aglm_acts
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type);
     const __m512i table = code_table(type);
+    const bool in_place = type == AGLM_Q4_0 || type == AGLM_Q4_1;
     __m512 acc = _mm512_setzero_ps();
     X86_ROLLED
     for (size_t b = 0; b < k / 32; b++) {
@@ -67,10 +68,13 @@ X86_INLINE void block_panel(float *out, const uint8_t *w, const struct aglm_acts
         __m512i lo = sum_start(x->sum + b * 2, type), hi = _mm512_setzero_si512();
         X86_UNROLL
         for (int c = 0; c < 4; c++) {
-            const struct codes v = read_codes(values, high, table, c, type);
+            const struct codes v =
+                in_place ? nibbles_in_place(values, c) : read_codes(values, high, table, c, type);
             lo = _mm512_dpbusd_epi32(lo, v.lo, spread(x->q + b * 32 + c * 4));
             hi = _mm512_dpbusd_epi32(hi, v.hi, spread(x->q + b * 32 + 16 + c * 4));
         }
+        if (in_place)
+            hi = _mm512_srai_epi32(hi, 4);
         acc = accumulate(acc, _mm512_add_epi32(lo, hi),
                          block_scales(record + parts.scales, i, type), x->scale[b]);
         if (has_min(type))

@@ -4,8 +4,8 @@
  * Sums of runs of 16 (Q4_K and Q5_K: blocks of 32), each times its small scale, add up to a 32-bit
  * total of the super-block; where the sums fit in 16 bits, vpdpwssd multiplies and adds at once.
  * Mins are pairs of 16-bit factors times pairs of the activations' sums: one vpdpwssd for two runs,
- * or two blocks. One token: what codes are too high by comes off in the same way. Several tokens:
- * there the weights are the signed side of vpdpbusd and the activations the unsigned one, lifted by
+ * or two blocks. One token: the sums begin with what codes are too high by. Several tokens: there
+ * the weights are the signed side of vpdpbusd and the activations the unsigned one, lifted by
  * 128, so that what is to come off does not depend on the token.
  */
 #include "engine/kernels/x86/avx512_matmul.h"
@@ -104,68 +104,136 @@ static inline __m512i scale_sum(__m512i total, __m512i sum, __m512i scale,
     return _mm512_add_epi32(total, _mm512_mullo_epi32(sum, scale));
 }
 
-/* Closes a super-block; less: the sum over its blocks of scales.less times the activations' sums.
- */
-static inline __m512 close_super(__m512 acc, __m512i total, __m512i less, __m512 d, __m512 dmin,
-                                 float scale_x, const enum aglm_dtype type)
+/* The activations' sums as mins meet them: those of 16 as they are, or of 32. room: [8]. */
+X86_INLINE const int16_t *sums_of(int16_t room[8], const int16_t *sums, const enum aglm_dtype type)
 {
-    if (!has_min(type)) {
-        const __m512i offset = _mm512_set1_epi32(code_offset(type));
-        total = _mm512_sub_epi32(total, _mm512_mullo_epi32(less, offset));
-        return accumulate(acc, total, d, scale_x);
+    if (!by_block(type))
+        return sums;
+    const __m256i v =
+        _mm256_madd_epi16(_mm256_loadu_si256((const void *)sums), _mm256_set1_epi16(1));
+    _mm_storeu_si128((void *)room,
+                     _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
+    return room;
+}
+
+/* ---- one token ---- */
+
+/* The 6-bit numbers of a super-block of Q4_K or Q5_K, a byte each. */
+struct six_bits {
+    _Alignas(64) uint8_t scale[8 * ROWS], min[8 * ROWS];
+};
+
+/* All at once: a block at a time they cost as much as a quarter of the products (see pack.h). */
+static inline void read_six_bits(struct six_bits *out, const uint8_t *scales)
+{
+    const __m512i low = _mm512_set1_epi8(15), high = _mm512_set1_epi8(0x30);
+    const __m512i to_top = _mm512_set_epi64(0, 0, 0x0004000400040004, 0x0004000400040004, 0, 0,
+                                            0x0004000400040004, 0x0004000400040004);
+    const __m512i both = load(scales + 8 * ROWS);
+    const __m512i up[2] = {_mm512_shuffle_i32x4(both, both, 0x50), /* quarters 0 0 1 1 */
+                           _mm512_shuffle_i32x4(both, both, 0xfa)};
+    X86_UNROLL
+    for (unsigned i = 0; i < 2; i++) {
+        const __m512i v = load(scales + i * 64), top = _mm512_sllv_epi16(up[i], to_top);
+        const __m512i scale = _mm512_and_si512(v, low);
+        const __m512i min = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
+        _mm512_store_si512(out->scale + i * 64, _mm512_ternarylogic_epi32(scale, top, high, 0xf8));
+        _mm512_store_si512(out->min + i * 64,
+                           _mm512_ternarylogic_epi32(min, _mm512_srli_epi16(top, 2), high, 0xf8));
     }
-    acc = accumulate(acc, total, d, scale_x);
-    const __m512 m = _mm512_mul_ps(dmin, _mm512_set1_ps(scale_x));
+}
+
+/* Sum over the blocks of min times the sum of the activations. */
+static inline __m512i dot_mins(const struct six_bits *six, const int16_t sums[8])
+{
+    __m512i less = _mm512_setzero_si512();
+    X86_UNROLL
+    for (unsigned b = 0; b < 8; b += 2) {
+        const uint8_t *min = six->min + b * ROWS;
+        less = _mm512_dpwssd_epi32(less, pair_of(bytes_at(min), bytes_at(min + ROWS)),
+                                   spread(sums + b));
+    }
+    return less;
+}
+
+/* Closes a super-block. */
+static inline __m512 close_super(__m512 acc, __m512i total, __m512i less, const uint8_t *record,
+                                 const struct aglm_panel_parts *parts, float scale_x,
+                                 const enum aglm_dtype type)
+{
+    acc = accumulate(acc, total, halves(record + parts->supers), scale_x);
+    if (!has_min(type))
+        return acc;
+    const __m512 m = _mm512_mul_ps(halves(record + parts->mins), _mm512_set1_ps(scale_x));
     return _mm512_fnmadd_ps(m, _mm512_cvtepi32_ps(less), acc);
 }
 
-/* Adds a block of 32 of one panel to total and less; v: its activations, sums: theirs. */
-X86_INLINE void add_block(__m512i *total, __m512i *less, const uint8_t *values, const uint8_t *high,
-                          const struct scales *s, const __m512i v[8], __m512i sums,
-                          const enum aglm_dtype type)
+/* total + the products of a block of 32 of one panel; start: what its two runs' sums begin with. */
+X86_INLINE __m512i add_block(__m512i total, const uint8_t *values, const uint8_t *high,
+                             const __m512i run[2], const int8_t *q, const __m512i start[2],
+                             const enum aglm_dtype type)
 {
-    const __m512i zero = _mm512_setzero_si512();
-    __m512i sum[2] = {zero, zero};
+    __m512i sum[2] = {start[0], start[1]};
     X86_UNROLL
     for (int c = 0; c < 4; c++) {
-        const struct codes w = read_codes(values, high, zero, c, type);
-        sum[0] = _mm512_dpbusd_epi32(sum[0], w.lo, v[c]);
-        sum[1] = _mm512_dpbusd_epi32(sum[1], w.hi, v[c + 4]);
+        const struct codes w = type == AGLM_Q4_K ? nibbles_in_place(values, c)
+                                                 : read_codes(values, high, start[0], c, type);
+        sum[0] = _mm512_dpbusd_epi32(sum[0], w.lo, spread(q + c * 4));
+        sum[1] = _mm512_dpbusd_epi32(sum[1], w.hi, spread(q + c * 4 + 16));
     }
-    if (run_steps(type) == 8) {
-        *total = scale_sum(*total, _mm512_add_epi32(sum[0], sum[1]), s->run[0], type);
-    } else {
-        *total = scale_sum(*total, sum[0], s->run[0], type);
-        *total = scale_sum(*total, sum[1], s->run[1], type);
-    }
-    *less = _mm512_dpwssd_epi32(*less, s->less, sums);
+    if (type == AGLM_Q4_K) /* 16 * 15 * 127 fits in 16 bits */
+        return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(total, sum[0], run[0]),
+                                   _mm512_srai_epi32(sum[1], 4), run[0]);
+    if (type == AGLM_Q5_K)
+        return scale_sum(total, _mm512_add_epi32(sum[0], sum[1]), run[0], type);
+    return scale_sum(scale_sum(total, sum[0], run[0], type), sum[1], run[1], type);
 }
 
-/* out: [16], of one panel. */
+/* out: [16], of one panel; start: [k / 16], see lower(). */
 X86_INLINE void k_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
-                        const enum aglm_dtype type)
+                        const int32_t *start, const enum aglm_dtype type)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type);
     __m512 acc = _mm512_setzero_ps();
     for (size_t sb = 0; sb < k / 256; sb++) {
         const uint8_t *record = w + sb * parts.record;
         __m512i total = _mm512_setzero_si512(), less = _mm512_setzero_si512();
+        struct six_bits six;
+        if (by_block(type)) {
+            int16_t room[8];
+            read_six_bits(&six, record + parts.scales);
+            less = dot_mins(&six, sums_of(room, x->sum + sb * 16, type));
+        }
         X86_UNROLL
         for (unsigned i = 0; i < 8; i++) {
             const size_t b = sb * 8 + i;
-            const struct scales s = read_scales(record + parts.scales, i, type);
-            __m512i v[8];
-            X86_UNROLL
-            for (unsigned step = 0; step < 8; step++)
-                v[step] = spread(x->q + b * 32 + step * 4);
-            add_block(&total, &less, record + parts.values + i * parts.block,
-                      record + parts.high + i * parts.block, &s, v, spread(x->sum + b * 2), type);
+            __m512i first[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+            struct scales s;
+            if (by_block(type))
+                s.run[0] = s.run[1] = bytes_at(six.scale + i * ROWS);
+            else
+                s = read_scales(record + parts.scales, i, type);
+            if (code_offset(type)) {
+                first[0] = spread(start + b * 2);
+                first[1] = spread(start + b * 2 + 1);
+            }
+            total =
+                add_block(total, record + parts.values + i * parts.block,
+                          record + parts.high + i * parts.block, s.run, x->q + b * 32, first, type);
+            if (type == AGLM_Q2_K)
+                less = _mm512_dpwssd_epi32(less, s.less, spread(x->sum + b * 2));
         }
-        const __m512 d = halves(record + parts.supers);
-        const __m512 m = has_min(type) ? halves(record + parts.mins) : d;
-        acc = close_super(acc, total, less, d, m, x->scale[sb * 8], type);
+        acc = close_super(acc, total, less, record, &parts, x->scale[sb * 8], type);
     }
     _mm512_storeu_ps(out, acc);
+}
+
+/* What the runs' sums begin with, because codes are too high by an offset: -offset * the sum of the
+ * run's activations. [n] */
+static inline void lower(int32_t *start, const int16_t *sums, size_t n, const int offset)
+{
+    for (size_t i = 0; i < n; i++)
+        start[i] = -offset * sums[i];
 }
 
 /* ---- several tokens. A chunk is one super-block. ---- */
@@ -244,18 +312,6 @@ X86_INLINE void k_totals(__m512i total[PAIR][TILE], const struct avx512_chunk *c
     }
 }
 
-/* The activations' sums as mins meet them: those of 16 as they are, or of 32. room: [8]. */
-X86_INLINE const int16_t *sums_of(int16_t room[8], const int16_t *sums, const enum aglm_dtype type)
-{
-    if (!by_block(type))
-        return sums;
-    const __m256i v =
-        _mm256_madd_epi16(_mm256_loadu_si256((const void *)sums), _mm256_set1_epi16(1));
-    _mm_storeu_si128((void *)room,
-                     _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
-    return room;
-}
-
 /* less = sum over pairs of mins times pairs of the activations' sums, ld apart. */
 X86_INLINE void k_less(__m512i less[PAIR][TILE], const struct avx512_chunk *c, const int16_t *sums,
                        size_t ld, const enum aglm_dtype type, const unsigned panels,
@@ -321,11 +377,15 @@ X86_INLINE void matmul_k(X86_MATMUL_ARGS, const struct avx512_prefill *prefill,
                          const enum aglm_dtype type)
 {
     const size_t stride = aglm_panel_bytes(type, k);
-    if (n_tokens == 1)
-        for (size_t p = 0; p < n_panels; p++)
-            k_panel(out + p * ROWS, w + p * stride, x, k, type);
-    else
+    int32_t *start = scratch;
+    if (n_tokens != 1) {
         aglm_avx512_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, prefill);
+        return;
+    }
+    if (code_offset(type))
+        lower(start, x->sum, k / 16, code_offset(type));
+    for (size_t p = 0; p < n_panels; p++)
+        k_panel(out + p * ROWS, w + p * stride, x, k, start, type);
 }
 
 #define MATMUL_K(NAME, TYPE)                                                                \

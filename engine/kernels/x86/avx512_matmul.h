@@ -92,6 +92,20 @@ static inline __m512i with_bits(__m512i codes, __m512i v, const int n, const cha
     return _mm512_ternarylogic_epi32(codes, shifted(v, n), _mm512_set1_epi8(mask), 0xf8);
 }
 
+/* Step c of the four that three vectors hold: see sixes in pack.h. */
+X86_INLINE __m512i read_sixes(const uint8_t *values, const int c)
+{
+    const __m512i six = _mm512_set1_epi8(63);
+    if (c < 3)
+        return _mm512_and_si512(load(values + c * 64), six);
+    const __m512i v0 = _mm512_srli_epi16(load(values), 6);
+    const __m512i v1 = _mm512_srli_epi16(load(values + 64), 4);
+    const __m512i v2 = _mm512_srli_epi16(load(values + 128), 2);
+    /* mask ? first : second, twice */
+    const __m512i v = _mm512_ternarylogic_epi32(_mm512_set1_epi8(3), v0, v1, 0xca);
+    return _mm512_and_si512(_mm512_ternarylogic_epi32(_mm512_set1_epi8(15), v, v2, 0xca), six);
+}
+
 /* values, high: those of a block; table: the sixteen values plus offset in each quarter, for types
  * that have one. */
 X86_INLINE struct codes read_codes(const uint8_t *values, const uint8_t *high, __m512i table,
@@ -99,7 +113,10 @@ X86_INLINE struct codes read_codes(const uint8_t *values, const uint8_t *high, _
 {
     const __m512i low = _mm512_set1_epi8(15), two = _mm512_set1_epi8(3);
     struct codes r;
-    if (type == AGLM_Q8_0) {
+    if (type == AGLM_Q6_K) {
+        r.lo = read_sixes(values, c);
+        r.hi = read_sixes(values + 192, c);
+    } else if (type == AGLM_Q8_0) {
         const __m512i bias = _mm512_set1_epi8((char)0x80);
         r.lo = _mm512_xor_si512(load(values + c * 64), bias);
         r.hi = _mm512_xor_si512(load(values + (c + 4) * 64), bias);
@@ -117,14 +134,19 @@ X86_INLINE struct codes read_codes(const uint8_t *values, const uint8_t *high, _
     } else if (type == AGLM_Q3_K) {
         r.lo = with_bits(r.lo, load(high), 2 - c, 4);
         r.hi = with_bits(r.hi, load(high), -2 - c, 4);
-    } else if (type == AGLM_Q6_K) {
-        r.lo = with_bits(r.lo, load(high), 4 - 2 * c, 48);
-        r.hi = with_bits(r.hi, load(high + 64), 4 - 2 * c, 48);
     } else if (type == AGLM_IQ4_NL || type == AGLM_MXFP4) {
         r.lo = _mm512_shuffle_epi8(table, r.lo);
         r.hi = _mm512_shuffle_epi8(table, r.hi);
     }
     return r;
+}
+
+/* Codes of nibbles, those of step c + 4 sixteen times as large as they are: a mask in place costs
+ * no shift, and one shift of the sum makes it right. */
+static inline struct codes nibbles_in_place(const uint8_t *values, const int c)
+{
+    const __m512i low = _mm512_set1_epi8(15), v = load(values + c * 64);
+    return (struct codes){_mm512_and_si512(v, low), _mm512_andnot_si512(low, v)};
 }
 
 /* ---- prefill ---- */
