@@ -1,7 +1,7 @@
 """Examples into batches: token ids of similar length side by side, and where the answers lie."""
 import torch
 
-from .data import SECOND_FROM
+from .data import LAST_FROM
 
 
 class Example:
@@ -80,9 +80,8 @@ class Stream:
                 yield repeats(r, self.tokenizer.size, self.tokens)
                 continue
             if not self.waiting:
-                # Larger in the second part, whose steps are to be quieter, and a step of the optimizer costs as
-                # much as 800 tokens.
-                tokens = self.tokens * (2 if done >= SECOND_FROM else 1)
+                # Larger at the end, whose steps are to be quieter; a step of the optimizer costs as much as 800 tokens.
+                tokens = self.tokens * (2 if done >= LAST_FROM else 1)
                 pool = [Example(self.tokenizer, *self.training.pointed(done)) for _ in range(600)]
                 self.waiting = r.shuffled(by_length(pool, tokens))
             yield Batch(self.waiting.pop())

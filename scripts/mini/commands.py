@@ -197,10 +197,13 @@ def tables(test):
     return out
 
 
+# How often an action stands in the table where not once: what is hard, because its values are open or two.
+HARD = {LAUNCH: 4, TYPE: 2, TAKE_OVER: 2, api("message: {person}: {text}"): 4, api("call: {person}"): 2}
+
+
 def weighted(table):
-    """The same with more of what is hard: where values are open or two."""
-    hard = (api("message: {person}: {text}"), TAKE_OVER, LAUNCH)
-    return {lang: groups + [g for g in groups if g[0][0] in hard[:2]] + [g for g in groups[:19] if g[0][0] == LAUNCH]
+    """The same with more of what is hard."""
+    return {lang: [group for answer, group in {g[0][0]: g for g in groups}.items() for _ in range(HARD.get(answer, 1))]
             for lang, groups in table.items()}
 
 

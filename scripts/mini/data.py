@@ -5,8 +5,9 @@ from . import commands, steps, values
 
 HELD_OUT = [("command", 1000), ("step", 500), ("command-ood", 200), ("step-ood", 100)]
 SHORT = {"command": "cmd", "step": "step", "command-ood": "cmd-ood", "step-ood": "step-ood"}
-SEED = 20260314  # of the held-out set that ships
-SECOND_FROM = 0.67  # share of the training that begins its second part: varied values, more of what is hard
+SEED = 20261127  # of the held-out set that ships; drawn when the recipe was done, so that it decided nothing
+# Shares of the training from where on there are, in turn: values that follow no list; more of what is hard; mostly commands.
+VARIED_FROM, SECOND_FROM, LAST_FROM = 0.2, 0.6, 0.8
 
 
 def step_size(r):
@@ -16,7 +17,7 @@ def step_size(r):
 def held_out(seed=SEED):
     """The list of {"id", "part", "lang", "prompt", "answer"}, no prompt twice; and, in the same
     order, (template, values) of each."""
-    r = values.Rng("held-out %d" % seed)
+    r = values.Rng("held-out %s" % seed)
     c_table, s_table = commands.tables(True), steps.tables(True)
     items, sources, seen = [], [], set()
     for part, n in HELD_OUT:
@@ -59,20 +60,24 @@ class Training:
             return least + self.r.below(most - least + 1)
         return 11 + self.r.below(14) if self.r.chance(0.03) else step_size(self.r)
 
-    def example(self, done, share_of_steps=0.45):
-        """(lang, prompt, answer, template, values)"""
-        if self.r.chance(share_of_steps):
+    def example(self, done):
+        """What the vocabulary is made of: (lang, prompt, answer, template, values)"""
+        if self.r.chance(0.45):
             return steps.step(self.r, self.s_table, self.size(done), False)
         return commands.command(self.r, self.c_table, False)
 
-    def pointed(self, done):
-        """(prompt, answer, index of the element meant or None)"""
+    def drawn(self, done):
+        """(lang, prompt, answer, template, values, index of the element meant or None)"""
         second = done >= SECOND_FROM
         # Screens, which are five times as long, are learned first; what is left then are commands.
-        if self.r.chance(0.35 if second else 0.6):
-            found = (steps.pointed(self.r, self.s_table, self.size(done), False, steps.varied_label, steps.HARD_WAYS)
-                     if second else steps.pointed(self.r, self.s_table, self.size(done), False))
-            return found[1], found[2], found[5]
-        found = (commands.command(self.r, self.c_weighted, False, values.varied) if second else
-                 commands.command(self.r, self.c_table, False))
-        return found[1], found[2], None
+        if self.r.chance(0.2 if done >= LAST_FROM else 0.35 if second else 0.6):
+            return (steps.pointed(self.r, self.s_table, self.size(done), False, steps.varied_label, steps.HARD_WAYS)
+                    if second else steps.pointed(self.r, self.s_table, self.size(done), False))
+        found = commands.command(self.r, self.c_weighted if second else self.c_table, False,
+                                 values.varied if done >= VARIED_FROM else None)
+        return found + (None,)
+
+    def pointed(self, done):
+        """(prompt, answer, index of the element meant or None)"""
+        _, prompt, answer, _, _, index = self.drawn(done)
+        return prompt, answer, index

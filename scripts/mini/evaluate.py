@@ -23,7 +23,7 @@ def right_by_force(model, tokenizer, items, tokens=6000):
 
 
 @torch.no_grad()
-def generate(model, tokenizer, prompt, limit=96):
+def generate(model, tokenizer, prompt, limit):
     """The greedy answer as text."""
     ids = tokenizer.prompt(prompt)
     start = len(ids)
@@ -34,12 +34,6 @@ def generate(model, tokenizer, prompt, limit=96):
             break
         ids.append(best)
     return tokenizer.decode(ids[start:])
-
-
-def outputs(model, tokenizer, items):
-    """The greedy answer to each item."""
-    right = right_by_force(model, tokenizer, items)
-    return [i["answer"] if ok else generate(model, tokenizer, i["prompt"]) for i, ok in zip(items, right)]
 
 
 def by_part(items, right):

@@ -8,7 +8,8 @@ The rounding is the engine's (engine/quant/blocks32.c, engine/int8.c):
            with a scale for each token.
 
 The files get the rounded weights. They are multiples of their scales, so the engine's own rounding
-finds the same codes again, and the file gives in F32 what it gives when quantized.
+finds the same codes again; rounding to F16 and, with int8, what is rounded on the way into a product leave a
+small difference between the file in F32 and quantized.
 """
 import torch
 

@@ -1,6 +1,7 @@
 """What scripts/train-mini does once torch is there: vocabulary, training, files."""
 import ctypes
 import os
+import pickle
 import time
 
 import torch
@@ -33,8 +34,9 @@ def logger(path):
 
 
 def tokenizer_of(options, log):
+    """Of an earlier training only where that goes on: the seed and the word lists make it."""
     path = os.path.join(options.out, "tokenizer.json")
-    if not os.path.exists(path):
+    if not (os.path.exists(path) and (options.resume or options.export_only or options.qat != "none")):
         begin = time.monotonic()
         tokenizer = corpus.train_tokenizer(options.seed)
         with open(path + ".part", "w", encoding="utf-8") as f:
@@ -49,7 +51,7 @@ def weights_in(path, otherwise):
         raise Refused("%s: not there; %s" % (path, otherwise))
     try:
         return torch.load(path, map_location="cpu")["model"]
-    except (OSError, RuntimeError, KeyError, EOFError) as e:
+    except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as e:
         raise Refused("%s: no checkpoint of this program (%s)" % (path, e)) from None
 
 
@@ -69,7 +71,7 @@ def train(options, tokenizer, log):
     run = Run(options, tokenizer)
     log("%d parameters, seed %d" % (sum(p.numel() for p in run.model.parameters()), options.seed))
     if options.resume:
-        weights_in(checkpoint, "leave out --resume to begin")
+        model_of(weights_in(checkpoint, "leave out --resume to begin"), checkpoint)
         run.load(checkpoint)
     run.go(options.out, log)
 
@@ -102,8 +104,7 @@ def export(options, tokenizer, log):
     model = rounded_model(options)
     huggingface.write(folder, model, tokenizer)
     onnx_file.write(os.path.join(options.out, "model%s.onnx" % suffix), model)
-    program = ship.engine(options.engine)
-    ship.convert(program, folder, path)
+    ship.convert(ship.engine(options.engine), folder, path)
     log("wrote %s, %s and %s" % (folder, os.path.join(options.out, "model%s.onnx" % suffix), path))
     if options.qat != "none":
         return
@@ -132,12 +133,12 @@ def shape():
         format(n, ","), c.layers, c.width, c.heads, c.kv_heads, c.head_dim, c.ff, c.vocab), ""]
 
 
-def put_into_source(options, n_different):
+def put_into_source(options, log):
     out = options.out
     items_path, log_path = os.path.join(out, ship.ITEMS), os.path.join(out, "training.log")
     with open(log_path, encoding="utf-8") as f:
         end = [line.rstrip("\n") for line in f if line.startswith("step ")][-6:]
-    lines = shape() + ship.card_lines(ship.engine(options.engine), out, items_path, data.held_out()[0], n_different, end)
+    lines = shape() + ship.card_lines(ship.engine(options.engine), out, items_path, data.held_out()[0], log, end)
     card = ship.install(out, items_path, os.path.join(out, "framework.jsonl"))
     with open(card, encoding="utf-8") as f:
         text = ship.fill_card(f.read(), lines)
@@ -145,7 +146,30 @@ def put_into_source(options, n_different):
         f.write(text)
 
 
+def again(options):
+    if options.qat != "none":
+        return "the same command begins the fine-tuning again"
+    return "--resume goes on from the last checkpoint, of which there is one every %.0f s" % options.every
+
+
+def check(options):
+    """What would otherwise be missed, or lost, after an hour."""
+    checkpoint = os.path.join(options.out, "checkpoint.pt")
+    ship.engine(options.engine)
+    if options.qat != "none" or options.export_only:
+        return
+    if options.resume and not os.path.exists(checkpoint):
+        raise Refused("%s: not there; leave out --resume to begin" % checkpoint)
+    if not options.resume and os.path.exists(checkpoint):
+        raise Refused("%s: there is a training already; --resume goes on with it, --export-only writes its files, "
+                      "--out FOLDER begins another" % checkpoint)
+
+
 def run(options):
+    try:
+        check(options)
+    except ship.Failed as e:
+        raise Refused(e) from None
     keep_memory()
     torch.set_num_threads(1)  # of its own; see train-mini
     log = logger(os.path.join(options.out, "training.log" if options.qat == "none" else "training-%s.log" % options.qat))
@@ -154,11 +178,15 @@ def run(options):
         try:
             (train if options.qat == "none" else fine_tune)(options, tokenizer, log)
         except team.Broken as e:
-            raise Refused("%s; --resume goes on from the last checkpoint" % e) from None
+            raise Refused("%s; %s" % (e, again(options))) from None
+        except KeyboardInterrupt:
+            raise Refused("stopped; %s" % again(options)) from None
     try:
         export(options, tokenizer, log)
         n_different = compare(options, log) if options.qat == "none" else None
+        if options.ship and n_different:
+            raise Refused("not shipped: the engine answers %d items otherwise than the framework" % n_different)
         if options.ship:
-            put_into_source(options, n_different)
+            put_into_source(options, log)
     except (ship.Failed, ValueError) as e:
         raise Refused(e) from None

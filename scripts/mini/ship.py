@@ -18,6 +18,8 @@ class Failed(Exception):
 
 def engine(wanted):
     """Path of aglm-bench: the one given, or of the newest optimized build."""
+    if wanted and not os.access(wanted, os.X_OK):
+        raise Failed("%s: no program; name aglm-bench with --engine" % wanted)
     if wanted:
         return wanted
     builds = [os.path.join(ROOT, "build", name, "aglm-bench") for name in ("release", "plain")]
@@ -133,18 +135,32 @@ def fill_card(text, lines):
     return before + BEGIN + "\n\n" + "\n".join(lines) + "\n\n" + END + rest.split(END)[1]
 
 
-def card_lines(program, out, items_path, items, n_different, log_end):
-    """All that is measured: the ladder, quantization-aware training beside it, examples, the log."""
+def fine_tuned(out, log):
+    """[(kind, file)] of the fine-tunings of these weights, and a line for each that there is not."""
+    found, missing = [], []
+    for kind in ("q4_0", "int8"):
+        path = os.path.join(out, "glm-mini-%s.gguf" % kind)
+        if os.path.exists(path) and os.path.getmtime(path) > os.path.getmtime(os.path.join(out, "checkpoint.pt")):
+            found.append((kind, path))
+        else:
+            missing += ["", "No row trained with %s: `--qat %s` was not run for these weights." % (kind.upper(), kind)]
+            log(missing[-1])
+    return found, missing
+
+
+def card_lines(program, out, items_path, items, log, log_end):
+    """All that is measured: the ladder, quantization-aware training beside it, examples, the log. The
+    framework's answers are the engine's, or this is not called."""
     path = os.path.join(out, MODEL)
     rows = [(r["quantization"], r) for r in accuracy(program, path, items_path, "-q", "all")]
-    for kind in ("q4_0", "int8"):
-        trained = os.path.join(out, "glm-mini-%s.gguf" % kind)
-        if os.path.exists(trained):
-            row = accuracy(program, trained, items_path, "-q", kind, "--against", path)[-1]
-            rows.append(("%s, trained with it" % row["quantization"], row))
+    tuned, missing = fine_tuned(out, log)
+    for kind, trained in tuned:
+        row = accuracy(program, trained, items_path, "-q", kind, "--against", path)[-1]
+        rows.append(("%s, trained with it" % row["quantization"], row))
     row, = accuracy(program, path, items_path, "-q", "f32", "--list", "all")
-    lines = ladder(rows)
-    lines += ["", "Answers of the engine in F32 that differ from the training framework's: %d of %d." % (n_different, len(items)),
+    lines = ladder(rows) + missing
+    lines += ["", "Speed: within one of %d sessions at a time, on the machine that trained it." % row["threads"],
+              "", "Answers of the engine in F32 that differ from the training framework's: 0 of %d." % len(items),
               "", "Three right and three wrong answers in F32:", ""] + examples(row, items)
     return lines + ["", "The training log's end:", ""] + ["    " + line for line in log_end]
 

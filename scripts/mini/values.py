@@ -1,7 +1,8 @@
 """Slot values: names, apps, places, texts, numbers. Made up from word lists, split by a hash.
 
 Every value that is copied into an answer belongs to one of two halves, told apart by a hash of its
-text: one in eight is for the test, and no training example contains it.
+text: one in eight is for the test, and is no training example's value. It may be part of a longer one, as
+a first name is of a full name.
 """
 import hashlib
 import random
@@ -58,7 +59,7 @@ def _zh_soup(r, low, high):
 
 
 def _rare(r, low, high):
-    """Characters that the vocabulary has only as bytes."""
+    """Any characters of the block, most of which the vocabulary has only as bytes."""
     return "".join(chr(0x4E00 + r.below(0x5000)) for _ in range(low + r.below(high - low + 1)))
 
 
@@ -203,7 +204,7 @@ def make(r, kind, lang, test):
 
 
 def _anything(r, kind, lang):
-    """Something that could stand where a value of this kind stands, out of no list as a whole."""
+    """Something that could stand where a value of this kind stands, made without the kind's own lists."""
     most = {"text": 10, "person": 4, "city": 4}.get(kind, 6)
     if lang == "zh":
         value = ""
