@@ -10,7 +10,7 @@ from cli import PROGRAM, Case, main
 
 FOLDER, FIXTURES, STATE = sys.argv[2:]
 MODEL, ITEMS = (os.path.join(FOLDER, name) for name in ("glm-mini-f16.gguf", "heldout.jsonl"))
-LEAST = {"command": (1000, 96.5), "step": (500, 95.0)}  # items, percent right in F32; the aim is 97 and 95
+LEAST = {"command": (1000, 97.0), "step": (500, 95.0)}  # items, percent right in F32
 MAX_MODEL_BYTES = 8 << 20
 
 
