@@ -173,11 +173,12 @@ X86_INLINE __m512i add_block(__m512i total, const uint8_t *values, const uint8_t
                              const __m512i run[2], const int8_t *q, const __m512i start[2],
                              const enum aglm_dtype type)
 {
+    const __m512i none = _mm512_setzero_si512();
     __m512i sum[2] = {start[0], start[1]};
     X86_UNROLL
     for (int c = 0; c < 4; c++) {
         const struct codes w = type == AGLM_Q4_K ? nibbles_in_place(values, c)
-                                                 : read_codes(values, high, start[0], c, type);
+                                                 : read_codes(values, high, none, c, type);
         sum[0] = _mm512_dpbusd_epi32(sum[0], w.lo, spread(q + c * 4));
         sum[1] = _mm512_dpbusd_epi32(sum[1], w.hi, spread(q + c * 4 + 16));
     }
