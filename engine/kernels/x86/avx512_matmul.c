@@ -7,13 +7,23 @@
  */
 #include "engine/kernels/x86/avx512_matmul.h"
 
+/* Tile `which` (see avx512_prefill) of all chunks, two at a time. */
+static inline void tile_all(const struct avx512_prefill *type, unsigned which, size_t panels,
+                            AVX512_TILE_ARGS)
+{
+    for (size_t i = 0; i < panels; i += PAIR)
+        type->tile[panels - i >= PAIR][which](out + i * ROWS, ld_out, c + i, x, k, k0, n, t0);
+}
+
+/* Four panels meet a tile's tokens, whose lines are then near, before the next tile: 2048 columns,
+ * 512 tokens, one core of Zen 4, Gop/s of 468: two panels, chunks of 512 columns: Q4_0 338, Q8_0
+ * 341, Q4_K 326; four panels: 353, 348, 335; four, of 1024: 361, 359, 334. */
 void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_prefill *type)
 {
-    struct avx512_chunk chunk[PAIR];
+    struct avx512_chunk chunk[2 * PAIR];
     (void)scratch;
-    for (size_t p = 0; p < n_panels; p += PAIR) {
-        const size_t panels = n_panels - p < PAIR ? n_panels - p : PAIR;
-        const avx512_tile_fn *tile = type->tile[panels - 1];
+    for (size_t p = 0; p < n_panels; p += 2 * PAIR) {
+        const size_t panels = n_panels - p < 2 * PAIR ? n_panels - p : 2 * PAIR;
         float *o = out + p * ROWS;
         for (size_t k0 = 0; k0 < k; k0 += type->columns) {
             const size_t n = k - k0 < type->columns ? k - k0 : type->columns;
@@ -21,11 +31,11 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
             for (size_t i = 0; i < panels; i++)
                 type->unpack(&chunk[i], w + (p + i) * stride, k, k0, n);
             for (; t + TILE <= n_tokens; t += TILE)
-                tile[0](o, ld_out, chunk, x, k, k0, n, t);
+                tile_all(type, 0, panels, o, ld_out, chunk, x, k, k0, n, t);
             for (; t + 2 <= n_tokens; t += 2)
-                tile[1](o, ld_out, chunk, x, k, k0, n, t);
+                tile_all(type, 1, panels, o, ld_out, chunk, x, k, k0, n, t);
             if (t < n_tokens)
-                tile[2](o, ld_out, chunk, x, k, k0, n, t);
+                tile_all(type, 2, panels, o, ld_out, chunk, x, k, k0, n, t);
         }
     }
 }

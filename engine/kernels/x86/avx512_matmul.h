@@ -5,9 +5,9 @@
  * unsigned by signed bytes and adds four products to a 32-bit lane, exactly; codes are unsigned,
  * and what they are too high by (code_offset) is taken off by way of the sums of the activations.
  * One token (decode) reads one panel after another, unpacked on the way. Several (prefill) go
- * through chunks of 512 columns (K types: 256) of two panels, unpacked to a byte a code into what
- * the first cache holds, in tiles of six tokens: twelve sums, which share the loads of weights and
- * of activations.
+ * through chunks of 1024 columns (K types: 256) of four panels, unpacked to a byte a code into what
+ * the second cache holds, in tiles of two panels and six tokens: twelve sums, which share the loads
+ * of weights and of activations.
  */
 #ifndef AGLM_ENGINE_KERNELS_X86_AVX512_MATMUL_H
 #define AGLM_ENGINE_KERNELS_X86_AVX512_MATMUL_H
@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-enum { ROWS = AGLM_PANEL_ROWS, PAIR = 2, TILE = 6, CHUNK = 512, SUPER = 256 };
+enum { ROWS = AGLM_PANEL_ROWS, PAIR = 2, TILE = 6, CHUNK = 1024, SUPER = 256 };
 
 static inline __m512i load(const void *p)
 {
