@@ -48,6 +48,7 @@ static void scores(struct pass *pass, size_t n);
 /* exp(w - the largest of them and of max) in place, n a multiple of 8; returns that largest. A NaN
  * passes it by and shows in its weight. */
 static float exp_all(float *w, unsigned n, float max);
+/* n a multiple of 8. */
 static float sum_all(const float *w, unsigned n);
 /* Mixes the tile's values into one row; into four that see the same positions. */
 static void mix_one(struct pass *pass, size_t r);

@@ -19,7 +19,7 @@
  *   bits     [k/32][64]     one bit each; bit s is step s
  *   sixes    [k/32][2][3][64]  six bits each; vector i of half h: step 4h + i, and on top of it two
  *                           bits of step 4h + 3, the lowest two in vector 0. Three of four steps
- *                           cost one operation to read, and nibbles with pairs would cost all four more
+ *                           cost one operation to read; as nibbles and pairs all four cost more
  *
  * A record of n blocks of 32 columns: a head, then n times high bits and values of one block. In
  * their order:

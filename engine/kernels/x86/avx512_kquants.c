@@ -4,9 +4,10 @@
  * Sums of runs of 16 (Q4_K and Q5_K: blocks of 32), each times its small scale, add up to a 32-bit
  * total of the super-block; where the sums fit in 16 bits, vpdpwssd multiplies and adds at once.
  * Mins are pairs of 16-bit factors times pairs of the activations' sums: one vpdpwssd for two runs,
- * or two blocks. One token: the sums begin with what codes are too high by. Several tokens: there
- * the weights are the signed side of vpdpbusd and the activations the unsigned one, lifted by
- * 128, so that what is to come off does not depend on the token.
+ * or two blocks. One token: the sums begin at minus the offset times those of the
+ * activations, and Q4_K scales runs of 16 too. Several tokens: there the weights are the signed
+ * side of vpdpbusd and the activations the unsigned one, lifted by 128, so that what is to come off
+ * does not depend on the token.
  */
 #include "engine/kernels/x86/avx512_matmul.h"
 
@@ -15,7 +16,7 @@ static inline bool has_min(const enum aglm_dtype type)
     return type == AGLM_Q2_K || type == AGLM_Q4_K || type == AGLM_Q5_K;
 }
 
-/* Do the sums of a run fit in 16 bits? Codes: 16 * 7 * 127 = 14224; lifted: 16 * 4 * 255 = 16320.
+/* Do the sums of a run fit in 16 bits? Of one token at most 16 * 4 * 127; lifted: 16 * 4 * 255.
  */
 static inline bool is_narrow(const enum aglm_dtype type)
 {
