@@ -30,7 +30,7 @@
 struct aglm_acts {
     const float *x;     /* [n, k] */
     const int8_t *q;    /* [n, k], -127 … 127 */
-    const float *scale; /* [n, k / 32]; eight equal ones in a row where 256 share it */
+    const float *scale; /* [n, k / 32] (acts.h); eight equal ones in a row where 256 share it */
     const int16_t *sum; /* [n, k / 16]: sums of 16 neighbours of q, |sum| <= 2032 */
 };
 
@@ -70,8 +70,8 @@ struct aglm_kernels {
     void (*pack)(enum aglm_dtype type, uint8_t *dst, const void *const rows[AGLM_PANEL_ROWS],
                  size_t k);
     /* x: [n], n a multiple of block -> q: [n], scale: [n / 32], sum: [n / 16]. Each block of 32 or
-     * 256 shares one scale = max|x| / 127, written for every 32. A block that holds an infinity or
-     * NaN becomes q = 0, scale = NaN, so that the fault shows in the logits. Exact. */
+     * 256 shares one scale (acts.h), written for every 32. A block that holds an infinity or NaN
+     * becomes q = 0, scale = NaN, so that the fault shows in the logits. Exact. */
     void (*quantize)(int8_t *q, float *scale, int16_t *sum, const float *x, size_t n, size_t block);
     /* INT8 activations: q = clip(round(x / scale), -128, 127), halves to even; x: [n], n a multiple
      * of 32; sum as above. scale 0: dynamic, max|x| / 127. Returns the scale used, NaN (and q = 0)
@@ -111,7 +111,11 @@ int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flag
 bool aglm_kernels_is_name(const char *isa);
 
 /* Bytes of scratch a matmul may use for rows of k elements: at least AGLM_SCRATCH_MIN. */
-#define AGLM_SCRATCH_MIN 32768
+#ifdef __x86_64__
+#define AGLM_SCRATCH_MIN (272 * 1024)
+#else
+#define AGLM_SCRATCH_MIN (32 * 1024)
+#endif
 size_t aglm_matmul_scratch(size_t k);
 
 /* One per instruction set: overrides slots. Never call what they enter without having checked the

@@ -1,5 +1,6 @@
 /* C reference of everything that is neither matrix product nor attention, and the reference table
  * itself. */
+#include "engine/kernels/acts.h"
 #include "engine/kernels/pack.h"
 #include "engine/kernels/ref.h"
 
@@ -41,22 +42,18 @@ static uint32_t max_bits(const float *x, size_t n)
     return max;
 }
 
-static void quantize_32(int8_t *q, float *scale, int16_t *sum, const float *x, uint32_t max)
+/* 32 codes and the sums of their halves. */
+static void quantize_32(int8_t *q, int16_t *sum, const float *x, struct aglm_act_scale s)
 {
-    if (max >= 0x7f800000u) {
+    if (isnan(s.scale)) {
         memset(q, 0, 32);
         sum[0] = sum[1] = 0;
-        *scale = NAN;
         return;
     }
-    float amax;
-    memcpy(&amax, &max, 4);
-    float inverse = amax > 1e-30f ? 127.0f / amax : 0.0f;
-    *scale = amax / 127.0f;
     for (size_t h = 0; h < 2; h++) {
         int total = 0;
         for (size_t i = h * 16; i < h * 16 + 16; i++) {
-            q[i] = (int8_t)lrintf(x[i] * inverse);
+            q[i] = (int8_t)lrintf(x[i] * s.inverse);
             total += q[i];
         }
         sum[h] = (int16_t)total;
@@ -66,11 +63,12 @@ static void quantize_32(int8_t *q, float *scale, int16_t *sum, const float *x, u
 static void quantize_c(int8_t *q, float *scale, int16_t *sum, const float *x, size_t n,
                        size_t block)
 {
-    uint32_t max = 0;
+    struct aglm_act_scale s = {0, 0};
     for (size_t i = 0; i < n; i += 32) {
         if (i % block == 0)
-            max = max_bits(x + i, block);
-        quantize_32(q + i, scale + i / 32, sum + i / 16, x + i, max);
+            s = aglm_act_scale(max_bits(x + i, block), block);
+        quantize_32(q + i, sum + i / 16, x + i, s);
+        scale[i / 32] = s.scale;
     }
 }
 

@@ -66,6 +66,33 @@ START_TEST(test_quantize)
 }
 END_TEST
 
+/* A block of 32's scale has three significant bits and its largest code uses them: for largest
+ * values all over an octave, and beside every step. */
+START_TEST(test_quantize_quarters)
+{
+    enum { STEPS = 4096 };
+    for (int i = 0; i < STEPS + 8; i++) {
+        float x[32], scale = 0;
+        int8_t q[32];
+        int16_t sum[2];
+        const float step = 127.4f * (1 + (float)(i % 4) * 0.25f);
+        const float max = i < STEPS       ? 100.0f * (1 + (float)i / STEPS)
+                          : i < STEPS + 4 ? nextafterf(step, 0)
+                                          : nextafterf(step, 1000);
+        for (int j = 0; j < 32; j++)
+            x[j] = next_float() * 50;
+        x[i % 32] = i % 2 ? max : -max;
+        reference.quantize(q, &scale, sum, x, 32, 32);
+        uint32_t bits;
+        memcpy(&bits, &scale, 4);
+        ck_assert_uint_eq(bits & ((1u << 21) - 1), 0);
+        ck_assert(abs(q[i % 32]) >= 101);
+        for (int j = 0; j < 32; j++)
+            ck_assert(fabsf(x[j] - (float)q[j] * scale) <= scale * 0.50001f);
+    }
+}
+END_TEST
+
 START_TEST(test_elementwise_exact)
 {
     size_t n = LENGTHS[_i];
@@ -235,6 +262,7 @@ int main(void)
     TCase *tc = tcase_create("all");
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, test_quantize, 0, 2);
+    tcase_add_test(tc, test_quantize_quarters);
     tcase_add_loop_test(tc, test_elementwise_exact, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
     tcase_add_test(tc, test_exp);
     tcase_add_loop_test(tc, test_rmsnorm, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));

@@ -72,6 +72,9 @@ static void random_row(uint8_t *row, size_t t, size_t k, enum fill fill)
     fill_bytes(row, n * type->block_bytes, fill);
     for (size_t b = 0; b < n; b++) {
         uint8_t *block = row + b * type->block_bytes;
+        /* The least code meets the extreme scales, which follow 4 and 2 bits of each code. */
+        if (TYPES[t].type == AGLM_Q6_K && fill == ALL_ZERO)
+            memset(block + 192, b % 2 ? 0x80 : 0x7f, 16);
         float f = next_float();
         uint16_t brain = aglm_float_to_bf16(f);
         if (type->type == AGLM_F32)

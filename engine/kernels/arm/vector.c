@@ -4,6 +4,7 @@
  * same arithmetic. Of quantization, NEON's flushing of subnormal numbers on armv7 changes nothing:
  * what it flushes rounds to 0 anyway.
  */
+#include "engine/kernels/acts.h"
 #include "engine/kernels/arm/arm.h"
 
 /* Largest magnitude of n values (a multiple of 8) as bits: infinity and NaN sort above every
@@ -19,23 +20,19 @@ static uint32_t max_magnitude(const float *x, size_t n)
     return max_bits_lanes(vmaxq_u32(a, b));
 }
 
-static void quantize_32(int8_t *q, float *scale, int16_t *sum, const float *x, uint32_t max)
+/* 32 codes and the sums of their halves. */
+static void quantize_32(int8_t *q, int16_t *sum, const float *x, struct aglm_act_scale s)
 {
-    if (max >= 0x7f800000u) {
+    if (isnan(s.scale)) {
         memset(q, 0, 32);
         sum[0] = sum[1] = 0;
-        *scale = NAN;
         return;
     }
-    float amax;
-    memcpy(&amax, &max, 4);
-    const float32x4_t inverse = vdupq_n_f32(amax > 1e-30f ? 127.0f / amax : 0.0f);
-    *scale = amax / 127.0f;
     for (unsigned h = 0; h < 2; h++) {
         int32x4_t i[4];
         ARM_UNROLL
         for (unsigned j = 0; j < 4; j++)
-            i[j] = round_even(vmulq_f32(vld1q_f32(x + h * 16 + j * 4), inverse));
+            i[j] = round_even(vmulq_n_f32(vld1q_f32(x + h * 16 + j * 4), s.inverse));
         const int8x16_t bytes = narrow_ints(i);
         vst1q_s8(q + h * 16, bytes);
         sum[h] = sum_bytes(bytes);
@@ -44,11 +41,12 @@ static void quantize_32(int8_t *q, float *scale, int16_t *sum, const float *x, u
 
 static void quantize(int8_t *q, float *scale, int16_t *sum, const float *x, size_t n, size_t block)
 {
-    uint32_t max = 0;
+    struct aglm_act_scale s = {0, 0};
     for (size_t i = 0; i < n; i += 32) {
         if (i % block == 0)
-            max = max_magnitude(x + i, block);
-        quantize_32(q + i, scale + i / 32, sum + i / 16, x + i, max);
+            s = aglm_act_scale(max_magnitude(x + i, block), block);
+        quantize_32(q + i, sum + i / 16, x + i, s);
+        scale[i / 32] = s.scale;
     }
 }
 

@@ -3,6 +3,7 @@
  * Lengths need not be a multiple of the register: what is left over goes one by one through the
  * same arithmetic.
  */
+#include "engine/kernels/acts.h"
 #include "engine/kernels/x86/avx2.h"
 
 #include <math.h>
@@ -41,18 +42,15 @@ static uint32_t max_magnitude(const float *x, size_t n)
     return max_lane(max);
 }
 
-static void quantize_32(int8_t *q, float *scale, int16_t *sum, const float *x, uint32_t max)
+/* 32 codes and the sums of their halves. */
+static void quantize_32(int8_t *q, int16_t *sum, const float *x, struct aglm_act_scale s)
 {
-    if (max >= 0x7f800000u) {
+    if (isnan(s.scale)) {
         memset(q, 0, 32);
         sum[0] = sum[1] = 0;
-        *scale = NAN;
         return;
     }
-    float amax;
-    memcpy(&amax, &max, 4);
-    __m256 inverse = _mm256_set1_ps(amax > 1e-30f ? 127.0f / amax : 0.0f);
-    *scale = amax / 127.0f;
+    const __m256 inverse = _mm256_set1_ps(s.inverse);
     __m256i i[4];
     X86_UNROLL
     for (unsigned j = 0; j < 4; j++)
@@ -68,11 +66,12 @@ static void quantize_32(int8_t *q, float *scale, int16_t *sum, const float *x, u
 
 static void quantize(int8_t *q, float *scale, int16_t *sum, const float *x, size_t n, size_t block)
 {
-    uint32_t max = 0;
+    struct aglm_act_scale s = {0, 0};
     for (size_t i = 0; i < n; i += 32) {
         if (i % block == 0)
-            max = max_magnitude(x + i, block);
-        quantize_32(q + i, scale + i / 32, sum + i / 16, x + i, max);
+            s = aglm_act_scale(max_magnitude(x + i, block), block);
+        quantize_32(q + i, sum + i / 16, x + i, s);
+        scale[i / 32] = s.scale;
     }
 }
 

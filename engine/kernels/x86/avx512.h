@@ -27,6 +27,25 @@ static inline __m512 _mm512_cvtepi32_ps(__m512i v)
         f[i] = (float)in[i];
     return _mm512_loadu_ps(f);
 }
+static inline __m512 _mm512_getexp_ps(__m512 v)
+{
+    float f[16];
+    _mm512_storeu_ps(f, v);
+    for (int i = 0; i < 16; i++)
+        f[i] = isnan(f[i]) ? f[i] : logbf(f[i]);
+    return _mm512_loadu_ps(f);
+}
+/* SIMDe's multiplies by exp2f. */
+#undef _mm512_scalef_ps
+static inline __m512 _mm512_scalef_ps(__m512 v, __m512 exponent)
+{
+    float f[16], e[16];
+    _mm512_storeu_ps(f, v);
+    _mm512_storeu_ps(e, exponent);
+    for (int i = 0; i < 16; i++)
+        f[i] = isnan(e[i]) ? e[i] : ldexpf(f[i], (int)e[i]);
+    return _mm512_loadu_ps(f);
+}
 static inline __m512i _mm512_cvtepi8_epi32(__m128i v)
 {
     int8_t in[16];
@@ -54,6 +73,16 @@ static inline __m512i _mm512_cvtepu16_epi32(__m256i v)
         out[i] = in[i];
     return _mm512_loadu_si512(out);
 }
+/* SIMDe 0.7.4 lacks it. */
+#undef _mm512_srai_epi32
+static inline __m512i _mm512_srai_epi32(__m512i v, unsigned n)
+{
+    int32_t in[16];
+    _mm512_storeu_si512(in, v);
+    for (int i = 0; i < 16; i++)
+        in[i] >>= n;
+    return _mm512_loadu_si512(in);
+}
 /* SIMDe wants a literal, which an unrolled loop's counter is not yet. */
 #undef _mm512_srli_epi16
 static inline __m512i _mm512_srli_epi16(__m512i v, unsigned n)
@@ -71,14 +100,6 @@ static inline __m512i _mm512_slli_epi16(__m512i v, unsigned n)
     _mm512_storeu_si512(in, v);
     for (int i = 0; i < 32; i++)
         in[i] = (uint16_t)(in[i] << n);
-    return _mm512_loadu_si512(in);
-}
-static inline __m512i _mm512_srai_epi32(__m512i v, unsigned n)
-{
-    int32_t in[16];
-    _mm512_storeu_si512(in, v);
-    for (int i = 0; i < 16; i++)
-        in[i] >>= n;
     return _mm512_loadu_si512(in);
 }
 /* SIMDe's multiply-add rounds twice without FMA; the kernels' bits depend on rounding once. */

@@ -84,6 +84,14 @@ X86_INLINE void block_panel(float *out, const uint8_t *w, const struct aglm_acts
     _mm512_storeu_ps(out, acc);
 }
 
+/* v times each mantissa that a scale of activations can have, exactly. */
+static inline void store_quarters(float to[QUARTERS][ROWS], __m512 v)
+{
+    X86_UNROLL
+    for (unsigned i = 0; i < QUARTERS; i++)
+        _mm512_storeu_ps(to[i], _mm512_mul_ps(v, _mm512_set1_ps(1 + (float)i / QUARTERS)));
+}
+
 X86_INLINE void block_unpack(AVX512_UNPACK_ARGS, const enum aglm_dtype type)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type);
@@ -94,9 +102,9 @@ X86_INLINE void block_unpack(AVX512_UNPACK_ARGS, const enum aglm_dtype type)
         const size_t i = (k0 / 32 + b) % parts.n_blocks;
         unpack_block(c->bytes + b * 512, record + parts.values + i * parts.block,
                      record + parts.high + i * parts.block, table, 0, type);
-        _mm512_storeu_ps(c->d[b], block_scales(record + parts.scales, i, type));
+        store_quarters(c->d[b], block_scales(record + parts.scales, i, type));
         if (has_min(type))
-            _mm512_storeu_ps(c->m[b], halves(record + parts.mins + i * ROWS * 2));
+            store_quarters(c->m[b], halves(record + parts.mins + i * ROWS * 2));
     }
 }
 
@@ -113,16 +121,58 @@ X86_INLINE void tile_starts(int32_t start[TILE][CHUNK / 32], const int16_t *sums
             _mm256_storeu_si256(
                 (__m256i *)(void *)(start[t] + b),
                 _mm256_madd_epi16(_mm256_loadu_si256((const void *)(sums + b * 2)), less));
+        X86_ROLLED
         for (; b < n / 32; b++)
             start[t][b] = -code_offset(type) * (sums[b * 2] + sums[b * 2 + 1]);
     }
 }
 
+/* Scales of a tile's activations: 2^exponent * (1 + quarter / 4). */
+struct tile_scales {
+    float exponent[TILE][CHUNK / 32];
+    uint32_t quarter[TILE][CHUNK / 32];
+};
+
+/* scale: of the first token's columns, ld apart. */
+X86_INLINE void split_scales(struct tile_scales *s, const float *scale, size_t ld, size_t n,
+                             const unsigned tokens)
+{
+    const __m512i three = _mm512_set1_epi32(3);
+    X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++, scale += ld) {
+        size_t b = 0;
+        for (; b + 16 <= n / 32; b += 16) {
+            const __m512 v = _mm512_loadu_ps(scale + b);
+            const __m512i bits = _mm512_srli_epi32(_mm512_castps_si512(v), 21);
+            _mm512_storeu_ps(s->exponent[t] + b, _mm512_getexp_ps(v));
+            _mm512_storeu_si512(s->quarter[t] + b, _mm512_and_si512(bits, three));
+        }
+        X86_ROLLED
+        for (; b < n / 32; b++) {
+            const __m512 v = _mm512_set1_ps(scale[b]);
+            s->exponent[t][b] = _mm_cvtss_f32(_mm512_castps512_ps128(_mm512_getexp_ps(v)));
+            uint32_t bits;
+            memcpy(&bits, &scale[b], 4);
+            s->quarter[t][b] = bits >> 21 & 3;
+        }
+    }
+}
+
+/* accumulate() of block b and token t of a tile, without its multiplication: one core of Zen 4,
+ * 2048 columns, 512 tokens, Gop/s of 468: Q4_0 356 -> 378, Q8_0 357 -> 377. */
+X86_INLINE __m512 accumulate_split(__m512 acc, __m512i sum, const float scale_w[QUARTERS][ROWS],
+                                   const struct tile_scales *s, unsigned t, size_t b)
+{
+    const __m512 scale = _mm512_scalef_ps(_mm512_loadu_ps(scale_w[s->quarter[t][b]]),
+                                          _mm512_set1_ps(s->exponent[t][b]));
+    return _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum), acc);
+}
+
 /* Block b of the chunk, block `at` of each token's activations, `blocks` apart. */
 X86_INLINE void add_block(__m512 acc[PAIR][TILE], const struct avx512_chunk *c, size_t b,
                           const struct aglm_acts *x, size_t at, size_t blocks,
-                          int32_t start[TILE][CHUNK / 32], const enum aglm_dtype type,
-                          const unsigned panels, const unsigned tokens)
+                          int32_t start[TILE][CHUNK / 32], const struct tile_scales *scales,
+                          const enum aglm_dtype type, const unsigned panels, const unsigned tokens)
 {
     __m512i sum[PAIR][TILE];
     X86_UNROLL
@@ -132,10 +182,9 @@ X86_INLINE void add_block(__m512 acc[PAIR][TILE], const struct avx512_chunk *c, 
     dot_steps(sum, c, b * 512, x->q + at * 32, blocks * 32, 8, 0, panels, tokens);
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++) {
-        const __m512 d = _mm512_loadu_ps(c[p].d[b]);
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++)
-            acc[p][t] = accumulate(acc[p][t], sum[p][t], d, x->scale[at + t * blocks]);
+            acc[p][t] = accumulate_split(acc[p][t], sum[p][t], c[p].d[b], scales, t, b);
     }
     if (!has_min(type))
         return;
@@ -144,8 +193,7 @@ X86_INLINE void add_block(__m512 acc[PAIR][TILE], const struct avx512_chunk *c, 
         const __m512i sum_x = times_sum(x->sum + (at + t * blocks) * 2, 1);
         X86_UNROLL
         for (unsigned p = 0; p < panels; p++)
-            acc[p][t] =
-                accumulate(acc[p][t], sum_x, _mm512_loadu_ps(c[p].m[b]), x->scale[at + t * blocks]);
+            acc[p][t] = accumulate_split(acc[p][t], sum_x, c[p].m[b], scales, t, b);
     }
 }
 
@@ -154,6 +202,8 @@ X86_INLINE void block_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const u
 {
     __m512 acc[PAIR][TILE];
     int32_t start[TILE][CHUNK / 32];
+    struct tile_scales scales;
+    split_scales(&scales, x->scale + (t0 * k + k0) / 32, k / 32, n, tokens);
     if (code_offset(type))
         tile_starts(start, x->sum + (t0 * k + k0) / 16, k / 16, n, type, tokens);
     X86_UNROLL
@@ -163,7 +213,8 @@ X86_INLINE void block_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const u
         acc[p][t] = k0 ? _mm512_loadu_ps(out + (t0 + t) * ld_out + p * ROWS) : _mm512_setzero_ps();
     X86_ROLLED
     for (size_t b = 0; b < n / 32; b++)
-        add_block(acc, c, b, x, (t0 * k + k0) / 32 + b, k / 32, start, type, panels, tokens);
+        add_block(acc, c, b, x, (t0 * k + k0) / 32 + b, k / 32, start, &scales, type, panels,
+                  tokens);
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++)
         X86_UNROLL

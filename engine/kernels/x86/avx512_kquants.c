@@ -36,7 +36,7 @@ static inline unsigned run_steps(const enum aglm_dtype type)
 }
 
 /* Scales of a block's two runs, one a lane (above 16 bits: 0 for narrow types, else the sign), and
- * for each row the pair of 16-bit factors that meets the sums of the activations. */
+ * where there are mins, for each row the pair of them that meets the sums of the activations. */
 struct scales {
     __m512i run[2], less;
 };
@@ -79,7 +79,7 @@ X86_INLINE struct scales read_scales(const uint8_t *scales, unsigned b, const en
         const uint8_t *at = scales + b * 2 * ROWS;
         r.run[0] = _mm512_cvtepi8_epi32(load_quarter(at));
         r.run[1] = _mm512_cvtepi8_epi32(load_quarter(at + ROWS));
-        r.less = pair_of(_mm512_and_si512(r.run[0], _mm512_set1_epi32(0xffff)), r.run[1]);
+        r.less = _mm512_setzero_si512();
     } else {
         __m512i six[2];
         six_bits(six, scales, b);
@@ -87,7 +87,7 @@ X86_INLINE struct scales read_scales(const uint8_t *scales, unsigned b, const en
             /* In 16-bit lanes: the upper half stays 0. */
             r.run[0] = _mm512_sub_epi16(six[0], _mm512_set1_epi32(32));
             r.run[1] = _mm512_sub_epi16(six[1], _mm512_set1_epi32(32));
-            r.less = pair_of(r.run[0], r.run[1]);
+            r.less = _mm512_setzero_si512();
         } else {
             r.run[0] = r.run[1] = six[0];
             r.less = pair_of(six[1], six[1]);
@@ -275,17 +275,17 @@ X86_INLINE void k_unpack(AVX512_UNPACK_ARGS, const enum aglm_dtype type)
         for (unsigned r = 0; r < runs; r++)
             _mm512_storeu_si512(c->scale[b * runs + r], s.run[r]);
         /* By blocks: the mins of a block lie in both halves; those of two make a pair. */
-        if (!by_block(type))
+        if (type == AGLM_Q2_K)
             _mm512_storeu_si512(c->less[b], s.less);
-        else if (b % 2 == 0)
+        else if (by_block(type) && b % 2 == 0)
             _mm512_storeu_si512(c->less[b / 2], s.less);
-        else
+        else if (by_block(type))
             _mm512_storeu_si512(c->less[b / 2],
                                 _mm512_mask_blend_epi16(0xaaaaaaaa, load(c->less[b / 2]), s.less));
     }
-    _mm512_storeu_ps(c->d[0], halves(record + parts.supers));
+    _mm512_storeu_ps(c->d[0][0], halves(record + parts.supers));
     if (has_min(type))
-        _mm512_storeu_ps(c->m[0], halves(record + parts.mins));
+        _mm512_storeu_ps(c->m[0][0], halves(record + parts.mins));
     else
         _mm512_storeu_si512(c->start, lift_start(c, type));
 }
@@ -359,8 +359,8 @@ X86_INLINE void k_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const unsig
         k_less(less, c, x->sum + (t0 * k + k0) / 16, k / 16, type, panels, tokens);
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++) {
-        const __m512 d = _mm512_loadu_ps(c[p].d[0]);
-        const __m512 m = has_min(type) ? _mm512_loadu_ps(c[p].m[0]) : d;
+        const __m512 d = _mm512_loadu_ps(c[p].d[0][0]);
+        const __m512 m = has_min(type) ? _mm512_loadu_ps(c[p].m[0][0]) : d;
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++) {
             float *o = out + (t0 + t) * ld_out + p * ROWS;

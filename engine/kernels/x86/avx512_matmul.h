@@ -5,7 +5,7 @@
  * unsigned by signed bytes and adds four products to a 32-bit lane, exactly; codes are unsigned,
  * and what they are too high by (code_offset) is taken off by way of the sums of the activations.
  * One token (decode) reads one panel after another, unpacked on the way. Several (prefill) go
- * through chunks of 1024 columns (K types: 256) of four panels, unpacked to a byte a code into what
+ * through chunks of 2048 columns (K types: 256) of four panels, unpacked to a byte a code into what
  * the second cache holds, in tiles of two panels and six tokens: twelve sums, which share the loads
  * of weights and of activations.
  */
@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-enum { ROWS = AGLM_PANEL_ROWS, PAIR = 2, TILE = 6, CHUNK = 1024, SUPER = 256 };
+enum { ROWS = AGLM_PANEL_ROWS, PAIR = 2, TILE = 6, CHUNK = 2048, SUPER = 256, QUARTERS = 4 };
 
 static inline __m512i load(const void *p)
 {
@@ -151,13 +151,14 @@ static inline struct codes nibbles_in_place(const uint8_t *values, const int c)
 
 /* ---- prefill ---- */
 
-/* Some columns of a panel, unpacked. */
+/* Some columns of a panel, unpacked. d and m are scales and mins; of types that share them by 32,
+ * times each mantissa that a scale of activations can have (acts.h). */
 struct avx512_chunk {
     _Alignas(64) uint8_t bytes[CHUNK * ROWS]; /* [CHUNK / 4][64] */
     int32_t scale[SUPER / 16][ROWS];          /* K types: a run's */
     int16_t less[SUPER / 32][ROWS][2];        /* K types: mins, which meet the activations' sums */
     int32_t start[ROWS];                      /* K types without mins: -128 * sum of the weights */
-    float d[CHUNK / 32][ROWS], m[CHUNK / 32][ROWS];
+    float d[CHUNK / 32][QUARTERS][ROWS], m[CHUNK / 32][QUARTERS][ROWS];
 };
 
 #define AVX512_UNPACK_ARGS struct avx512_chunk *c, const uint8_t *w, size_t k, size_t k0, size_t n

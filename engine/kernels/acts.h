@@ -1,0 +1,47 @@
+/* The scale of a block of 8-bit activations, the same for every instruction set.
+ *
+ * Blocks of 32 have scales of three significant bits, 2^e times 1, 1.25, 1.5 or 1.75. Then AVX-512
+ * needs no multiplication to bring a weight's scale and an activation's together: it has the four
+ * products ready and moves exponents (vscalefps), on ports that vpdpbusd does not use. The largest
+ * code is 101 … 127 and not always 127, so that the power of the rounding is a fifth larger on
+ * average; CONTRIBUTING.md has what both are worth. Blocks of 256, whose scale is needed once for
+ * 64 times vpdpbusd, keep max|x| / 127.
+ */
+#ifndef AGLM_ENGINE_KERNELS_ACTS_H
+#define AGLM_ENGINE_KERNELS_ACTS_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct aglm_act_scale {
+    float scale, inverse; /* a code is x * inverse, rounded to even: at most 127 in magnitude */
+};
+
+/* max: the bits of the block's largest magnitude. Where that is infinite or NaN, the scale is NaN.
+ */
+static inline struct aglm_act_scale aglm_act_scale(uint32_t max, size_t block)
+{
+    struct aglm_act_scale s = {NAN, 0};
+    if (max >= 0x7f800000u)
+        return s;
+    float amax;
+    memcpy(&amax, &max, 4);
+    if (block == 32) {
+        /* Up to the next quarter; never so small that subnormal numbers count. */
+        enum { BELOW = (1 << 21) - 1, LEAST = (127 - 100) << 23 };
+        const float least = amax / 127.4f;
+        uint32_t bits;
+        memcpy(&bits, &least, 4);
+        bits = bits > LEAST ? (bits + BELOW) & ~(uint32_t)BELOW : LEAST;
+        memcpy(&s.scale, &bits, 4);
+        s.inverse = 1.0f / s.scale;
+    } else {
+        s.inverse = amax > 1e-30f ? 127.0f / amax : 0.0f;
+        s.scale = amax / 127.0f;
+    }
+    return s;
+}
+
+#endif
