@@ -22,6 +22,14 @@ struct ahead {
     size_t at, total;     /* bytes: asked for so far, of all panels */
 };
 
+/* Of `panels` panels from `first` on, after the chunk of n columns that ends before column k0. */
+static inline struct ahead next_chunk(const uint8_t *first, size_t stride, size_t k, size_t k0,
+                                      size_t n, size_t panels)
+{
+    const size_t next = k0 < k ? stride * k0 / k : panels * stride, bytes = stride * n / k;
+    return (struct ahead){(uintptr_t)first + next, stride, bytes, 0, panels * bytes};
+}
+
 static inline void ask_ahead(struct ahead *a, size_t share)
 {
     const size_t end = a->total - a->at < share ? a->total : a->at + share;
@@ -46,9 +54,7 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
         float *o = out + p * ROWS;
         for (size_t k0 = 0; k0 < k; k0 += type->columns) {
             const size_t n = k - k0 < type->columns ? k - k0 : type->columns;
-            const size_t bytes = stride * n / k;
-            const size_t next = k0 + n < k ? stride * (k0 + n) / k : panels * stride;
-            struct ahead ahead = {(uintptr_t)first + next, stride, bytes, 0, panels * bytes};
+            struct ahead ahead = next_chunk(first, stride, k, k0 + n, n, panels);
             size_t t = 0;
             for (size_t i = 0; i < panels; i++)
                 type->unpack(&chunk[i], first + i * stride, k, k0, n);
@@ -69,7 +75,7 @@ _Static_assert(sizeof(struct avx512_chunk) * 2 * PAIR <= AGLM_SCRATCH_MIN, "chun
 /* ---- F32, F16, BF16: weights widened to float, one fused multiply-add a column ---- */
 
 enum float_kind { KIND_F32, KIND_F16, KIND_BF16 };
-enum { STREAMS = 4, FLOAT_CHUNK = 256, WIDE = 4, FLOAT_TILE = 4 };
+enum { STREAMS = 4, FLOAT_CHUNK = 1024, WIDE = 4, FLOAT_TILE = 4 };
 
 static inline __m512 widen(const uint8_t *w, size_t i, const enum float_kind kind)
 {
@@ -102,9 +108,9 @@ X86_INLINE void float_streams(float *out, const uint8_t *w, size_t stride,
 
 /* Several tokens: columns of four panels are widened once and meet tiles of four tokens, which
  * share each token's lines. The columns come from the second cache, 16 bytes a cycle, and long
- * chunks keep the sums in registers: 2048 columns, 512 tokens, F16, one core of Zen 4, GFLOP/s of
- * 117: 2 panels, 128 columns, 6 tokens 106; 4, 128, 6 110; 4, 128, 4 112; 4, 256, 4 114; 4, 512, 4
- * 116. */
+ * chunks keep the sums in registers: 512 tokens, F16, one core of Zen 4, GFLOP/s of 117, with 2048
+ * columns: 2 panels, chunks of 128, 6 tokens 106; 4, 128, 6 110; 4, 128, 4 112; 4, 256, 4 114; with
+ * 8192 columns: 4, 256, 4 107; 4, 512, 4 111; 4, 1024, 4 113. */
 struct floats {
     _Alignas(64) float w[FLOAT_CHUNK][ROWS];
 };
@@ -142,14 +148,19 @@ X86_INLINE void float_tile(float *out, size_t ld_out, const struct floats *c,
         _mm512_storeu_ps(out + t * ld_out + p * ROWS, acc[p][t]);
 }
 
+_Static_assert(sizeof(struct floats) * WIDE <= AGLM_SCRATCH_MIN, "widened columns fit in scratch");
+
 /* All tokens with one chunk of `panels` panels. */
 X86_INLINE void float_tokens(float *out, size_t ld_out, const struct floats *c,
                              const struct aglm_acts *x, size_t k, size_t k0, size_t n,
-                             size_t n_tokens, const unsigned panels)
+                             size_t n_tokens, struct ahead ahead, const unsigned panels)
 {
+    const size_t share = ahead.total / (n_tokens / FLOAT_TILE + 1) + 64;
     size_t t = 0;
-    for (; t + FLOAT_TILE <= n_tokens; t += FLOAT_TILE)
+    for (; t + FLOAT_TILE <= n_tokens; t += FLOAT_TILE) {
+        ask_ahead(&ahead, share);
         float_tile(out, ld_out, c, x, k, k0, n, t, panels, FLOAT_TILE);
+    }
     for (; t + 2 <= n_tokens; t += 2)
         float_tile(out, ld_out, c, x, k, k0, n, t, panels, 2);
     if (t < n_tokens)
@@ -158,25 +169,25 @@ X86_INLINE void float_tokens(float *out, size_t ld_out, const struct floats *c,
 
 X86_INLINE void matmul_float(X86_MATMUL_ARGS, size_t stride, const enum float_kind kind)
 {
-    (void)scratch;
     if (n_tokens == 1) {
         X86_STREAMS(float_streams, out, w, stride, x, k, kind)
         return;
     }
-    struct floats c[WIDE];
+    struct floats *c = scratch;
     for (size_t p = 0, panels; p < n_panels; p += panels) {
         panels = n_panels - p >= WIDE ? WIDE : n_panels - p >= 2 ? 2 : 1;
         for (size_t k0 = 0; k0 < k; k0 += FLOAT_CHUNK) {
             const size_t n = k - k0 < FLOAT_CHUNK ? k - k0 : FLOAT_CHUNK;
+            const struct ahead ahead = next_chunk(w + p * stride, stride, k, k0 + n, n, panels);
             for (size_t q = 0; q < panels; q++)
                 for (size_t i = 0; i < n; i++)
                     _mm512_store_ps(c[q].w[i], widen(w + (p + q) * stride, (k0 + i) * ROWS, kind));
             if (panels == WIDE)
-                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, WIDE);
+                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, ahead, WIDE);
             else if (panels == 2)
-                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, 2);
+                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, ahead, 2);
             else
-                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, 1);
+                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, ahead, 1);
         }
     }
 }
