@@ -2,10 +2,10 @@
  *
  * Blocks of 32 have scales of three significant bits, 2^e times 1, 1.25, 1.5 or 1.75. Then AVX-512
  * needs no multiplication to bring a weight's scale and an activation's together: it has the four
- * products ready and moves exponents (vscalefps), on ports that vpdpbusd does not use. The largest
- * code is 101 … 127 and not always 127, so that the power of the rounding is a fifth larger on
- * average; CONTRIBUTING.md has what both are worth. Blocks of 256, whose scale is needed once for
- * 64 times vpdpbusd, keep max|x| / 127.
+ * products ready and moves exponents (vscalefps), on ports that vpdpbusd does not use (Zen 4). The
+ * largest code is 102 … 127 and not always 127, so that the power of the rounding is a fifth larger
+ * on average; CONTRIBUTING.md has what both are worth. Blocks of 256, whose scale is needed once
+ * for 64 times vpdpbusd, keep max|x| / 127.
  */
 #ifndef AGLM_ENGINE_KERNELS_ACTS_H
 #define AGLM_ENGINE_KERNELS_ACTS_H

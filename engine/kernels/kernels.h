@@ -30,7 +30,7 @@
 struct aglm_acts {
     const float *x;     /* [n, k] */
     const int8_t *q;    /* [n, k], -127 … 127 */
-    const float *scale; /* [n, k / 32] (acts.h); eight equal ones in a row where 256 share it */
+    const float *scale; /* [n, k / 32], of 32 each (acts.h), or eight equal ones of 256 */
     const int16_t *sum; /* [n, k / 16]: sums of 16 neighbours of q, |sum| <= 2032 */
 };
 

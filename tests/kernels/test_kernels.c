@@ -71,24 +71,43 @@ END_TEST
 START_TEST(test_quantize_quarters)
 {
     enum { STEPS = 4096 };
-    for (int i = 0; i < STEPS + 8; i++) {
+    for (int i = 0; i < STEPS + 16; i++) {
         float x[32], scale = 0;
         int8_t q[32];
         int16_t sum[2];
         const float step = 127.4f * (1 + (float)(i % 4) * 0.25f);
         const float max = i < STEPS       ? 100.0f * (1 + (float)i / STEPS)
-                          : i < STEPS + 4 ? nextafterf(step, 0)
+                          : i < STEPS + 8 ? nextafterf(step, 0)
                                           : nextafterf(step, 1000);
         for (int j = 0; j < 32; j++)
             x[j] = next_float() * 50;
-        x[i % 32] = i % 2 ? max : -max;
+        x[i % 32] = i / 4 % 2 ? max : -max;
         reference.quantize(q, &scale, sum, x, 32, 32);
         uint32_t bits;
         memcpy(&bits, &scale, 4);
         ck_assert_uint_eq(bits & ((1u << 21) - 1), 0);
-        ck_assert(abs(q[i % 32]) >= 101);
+        ck_assert_int_ge(abs(q[i % 32]), 102);
+        ck_assert_int_le(abs(q[i % 32]), 127);
         for (int j = 0; j < 32; j++)
             ck_assert(fabsf(x[j] - (float)q[j] * scale) <= scale * 0.50001f);
+    }
+}
+END_TEST
+
+/* The least scale of a block of 32, which is not 0, is that of zeros and of very small numbers. */
+START_TEST(test_quantize_least)
+{
+    static const float LARGEST[] = {0, 1e-45f, 1e-38f, 1e-31f};
+    for (size_t i = 0; i < sizeof(LARGEST) / sizeof(*LARGEST); i++) {
+        float x[32] = {0}, scale = 0;
+        int8_t q[32];
+        int16_t sum[2];
+        x[5] = LARGEST[i];
+        for (int t = -1; t < n_tables; t++) {
+            const struct aglm_kernels *k = t < 0 ? &reference : &tables[t].k;
+            k->quantize(q, &scale, sum, x, 32, 32);
+            ck_assert(scale == 0x1p-100f && q[5] == 0);
+        }
     }
 }
 END_TEST
@@ -263,6 +282,7 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, test_quantize, 0, 2);
     tcase_add_test(tc, test_quantize_quarters);
+    tcase_add_test(tc, test_quantize_least);
     tcase_add_loop_test(tc, test_elementwise_exact, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
     tcase_add_test(tc, test_exp);
     tcase_add_loop_test(tc, test_rmsnorm, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));

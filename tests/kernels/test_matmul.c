@@ -133,8 +133,12 @@ static void product_init(struct product *p, size_t t, size_t k, size_t n_rows, s
     p->q = malloc(n_tokens * padded);
     p->scale = malloc(n_tokens * padded / 32 * sizeof(float));
     p->sum = malloc(n_tokens * padded / 16 * sizeof(int16_t));
-    for (size_t i = 0; i < n_tokens * k; i++)
-        p->x[i] = next_float();
+    /* Tokens of all sizes; blocks whose scales have all four mantissas. */
+    static const int SIZE[] = {0, -25, 20, -70, 3};
+    for (size_t i = 0; i < n_tokens * k; i++) {
+        const size_t token = i / k, block = i % k / 32;
+        p->x[i] = next_float() * ldexpf(1 + (float)((block + token) % 4) * 0.25f, SIZE[token % 5]);
+    }
     /* The extremes too: a block of +-127 meets whatever the weights hold. */
     for (size_t i = 0; i < 32 && i < k; i++)
         p->x[i] = i % 2 ? 2.0f : -2.0f;
@@ -199,6 +203,52 @@ START_TEST(test_matmul_equals_reference)
         check_tables(&p, "any bits");
         product_finish(&p);
     }
+}
+END_TEST
+
+/* Rows longer than any chunk of columns, which end within one. */
+START_TEST(test_matmul_long_rows)
+{
+    const struct aglm_dtype_info *type = aglm_dtype_get(TYPES[_i].type);
+    const size_t k = !type->quantized              ? 2 * 1024 + 31
+                     : type->block_elements == 256 ? 2048 + 256
+                                                   : 2048 + 17 * 32;
+    struct product p;
+    seed = 0x51ed2701u + (uint32_t)_i;
+    product_init(&p, (size_t)_i, k, 70, 9, ANY_BITS);
+    check_tables(&p, "long rows");
+    product_finish(&p);
+}
+END_TEST
+
+/* Activations that are all zero, infinite or not a number: the same outputs are NaN, the others
+ * have the same bits. */
+START_TEST(test_matmul_odd_activations)
+{
+    enum { TOKENS = 8, K = 512 };
+    static const float ODD[] = {NAN, INFINITY, -INFINITY, 0};
+    struct product p;
+    seed = 99;
+    product_init(&p, (size_t)_i + FIRST_QUANTIZED, K, 49, TOKENS, ANY_BITS);
+    const size_t block = aglm_act_block(p.type->type);
+    for (size_t t = 0; t < TOKENS; t += 2) {
+        for (size_t i = 0; i < 32; i++)
+            p.x[t * K + 256 + i] = i == 7 || t == 6 ? ODD[t / 2] : p.x[t * K + 256 + i];
+        reference.quantize(p.q + t * K, p.scale + t * (K / 32), p.sum + t * (K / 16), p.x + t * K,
+                           K, block);
+    }
+    multiply(&p, &reference, p.expected);
+    for (int i = 0; i < n_tables; i++) {
+        multiply(&p, &tables[i].k, p.out);
+        for (size_t j = 0; j < p.n_panels * ROWS * TOKENS; j++) {
+            const size_t t = j / (p.n_panels * ROWS), at = t * p.ld + j % (p.n_panels * ROWS);
+            ck_assert_msg(memcmp(&p.out[at], &p.expected[at], sizeof(float)) == 0 ||
+                              (isnan(p.out[at]) && isnan(p.expected[at])),
+                          "%s %s: token %zu", tables[i].name, p.type->name, t);
+            ck_assert(isnan(p.expected[at]) == (t % 2 == 0 && t < 6));
+        }
+    }
+    product_finish(&p);
 }
 END_TEST
 
@@ -285,6 +335,8 @@ int main(void)
     TCase *tc = tcase_create("all");
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, test_matmul_equals_reference, 0, N_TYPES);
+    tcase_add_loop_test(tc, test_matmul_long_rows, 0, N_TYPES);
+    tcase_add_loop_test(tc, test_matmul_odd_activations, 0, N_TYPES - FIRST_QUANTIZED);
     tcase_add_loop_test(tc, test_reference_is_the_dot_product, 0, N_TYPES);
     tcase_add_loop_test(tc, test_extremes_do_not_saturate, 0, N_TYPES - FIRST_QUANTIZED);
     tcase_add_loop_test(tc, test_rows_do_not_mix, 0, N_TYPES);

@@ -35,6 +35,14 @@ static inline __m512 _mm512_getexp_ps(__m512 v)
         f[i] = isnan(f[i]) ? f[i] : logbf(f[i]);
     return _mm512_loadu_ps(f);
 }
+static inline __m512i _mm512_srai_epi32(__m512i v, unsigned n)
+{
+    int32_t in[16];
+    _mm512_storeu_si512(in, v);
+    for (int i = 0; i < 16; i++)
+        in[i] >>= n;
+    return _mm512_loadu_si512(in);
+}
 /* SIMDe's multiplies by exp2f. */
 #undef _mm512_scalef_ps
 static inline __m512 _mm512_scalef_ps(__m512 v, __m512 exponent)
@@ -72,16 +80,6 @@ static inline __m512i _mm512_cvtepu16_epi32(__m256i v)
     for (int i = 0; i < 16; i++)
         out[i] = in[i];
     return _mm512_loadu_si512(out);
-}
-/* SIMDe 0.7.4 lacks it. */
-#undef _mm512_srai_epi32
-static inline __m512i _mm512_srai_epi32(__m512i v, unsigned n)
-{
-    int32_t in[16];
-    _mm512_storeu_si512(in, v);
-    for (int i = 0; i < 16; i++)
-        in[i] >>= n;
-    return _mm512_loadu_si512(in);
 }
 /* SIMDe wants a literal, which an unrolled loop's counter is not yet. */
 #undef _mm512_srli_epi16

@@ -22,17 +22,19 @@ struct ahead {
     size_t at, total;     /* bytes: asked for so far, of all panels */
 };
 
-/* Of `panels` panels from `first` on, after the chunk of n columns that ends before column k0. */
+/* Chunks have `columns` columns, this one ends before column k0 of `panels` panels from `first` on;
+ * after a row's last chunk comes the first one of as many panels that follow. */
 static inline struct ahead next_chunk(const uint8_t *first, size_t stride, size_t k, size_t k0,
-                                      size_t n, size_t panels)
+                                      size_t columns, size_t panels)
 {
-    const size_t next = k0 < k ? stride * k0 / k : panels * stride, bytes = stride * n / k;
-    return (struct ahead){(uintptr_t)first + next, stride, bytes, 0, panels * bytes};
+    const size_t at = k0 < k ? k0 : 0, n = k - at < columns ? k - at : columns;
+    const size_t bytes = stride * n / k, begin = k0 < k ? stride * at / k : panels * stride;
+    return (struct ahead){(uintptr_t)first + begin, stride, bytes, 0, panels * bytes};
 }
 
 static inline void ask_ahead(struct ahead *a, size_t share)
 {
-    const size_t end = a->total - a->at < share ? a->total : a->at + share;
+    const size_t end = a->at + share < a->total ? a->at + share : a->total;
     for (; a->at < end; a->at += 64) {
         const uintptr_t line = a->first + a->at / a->bytes * a->stride + a->at % a->bytes;
         _mm_prefetch((const char *)line, _MM_HINT_T0);
@@ -54,7 +56,7 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
         float *o = out + p * ROWS;
         for (size_t k0 = 0; k0 < k; k0 += type->columns) {
             const size_t n = k - k0 < type->columns ? k - k0 : type->columns;
-            struct ahead ahead = next_chunk(first, stride, k, k0 + n, n, panels);
+            struct ahead ahead = next_chunk(first, stride, k, k0 + n, type->columns, panels);
             size_t t = 0;
             for (size_t i = 0; i < panels; i++)
                 type->unpack(&chunk[i], first + i * stride, k, k0, n);
@@ -178,7 +180,8 @@ X86_INLINE void matmul_float(X86_MATMUL_ARGS, size_t stride, const enum float_ki
         panels = n_panels - p >= WIDE ? WIDE : n_panels - p >= 2 ? 2 : 1;
         for (size_t k0 = 0; k0 < k; k0 += FLOAT_CHUNK) {
             const size_t n = k - k0 < FLOAT_CHUNK ? k - k0 : FLOAT_CHUNK;
-            const struct ahead ahead = next_chunk(w + p * stride, stride, k, k0 + n, n, panels);
+            const struct ahead ahead =
+                next_chunk(w + p * stride, stride, k, k0 + n, FLOAT_CHUNK, panels);
             for (size_t q = 0; q < panels; q++)
                 for (size_t i = 0; i < n; i++)
                     _mm512_store_ps(c[q].w[i], widen(w + (p + q) * stride, (k0 + i) * ROWS, kind));
