@@ -17,6 +17,16 @@ static bool all(uint32_t reg, uint32_t bits)
     return (reg & bits) == bits;
 }
 
+static bool is_zen5(void)
+{
+    uint32_t eax, ebx, ecx, edx;
+    if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx) || ebx != signature_AMD_ebx ||
+        ecx != signature_AMD_ecx || edx != signature_AMD_edx ||
+        !__get_cpuid(1, &eax, &ebx, &ecx, &edx))
+        return false;
+    return (eax >> 8 & 0xf) + (eax >> 20 & 0xff) == 0x1a; /* base and extended family */
+}
+
 uint32_t aglm_isa_detect(void)
 {
     const uint32_t avx2_leaf1_ecx = 1u << 12 | 1u << 28 | 1u << 29;        /* FMA, AVX, F16C */
@@ -35,7 +45,7 @@ uint32_t aglm_isa_detect(void)
     if (flags && eax >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) &&
         all(eax, 1u << 4)) /* AVX_VNNI */
         flags |= AGLM_ISA_AVXVNNI;
-    return flags;
+    return is_zen5() ? flags | AGLM_ISA_AHEAD : flags;
 }
 
 #elif defined(__aarch64__)

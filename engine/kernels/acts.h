@@ -5,7 +5,10 @@
  * products ready and moves exponents (vscalefps), on ports that vpdpbusd does not use (Zen 4). The
  * largest code is 102 … 127 and not always 127, so that the power of the rounding is a fifth larger
  * on average; CONTRIBUTING.md has what both are worth. Blocks of 256, whose scale is needed once
- * for 64 times vpdpbusd, keep max|x| / 127.
+ * for 64 times vpdpbusd, have max|x| / 127, or as much more as keeps the codes of 16 neighbours
+ * within AGLM_ACT_PEAK: then the sums of 16 products with codes up to 32, or of 32 with codes up to
+ * 15, fit in 16 bits, and one vpdpwssd scales two of them. More is needed only where 16 neighbours
+ * are half as large as the block's largest value on average, so not where one value stands out.
  */
 #ifndef AGLM_ENGINE_KERNELS_ACTS_H
 #define AGLM_ENGINE_KERNELS_ACTS_H
@@ -13,6 +16,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct aglm_act_scale {
@@ -42,6 +46,32 @@ static inline struct aglm_act_scale aglm_act_scale(uint32_t max, size_t block)
         s.scale = amax / 127.0f;
     }
     return s;
+}
+
+/* What the magnitudes of 16 neighbouring codes sum to at most, in blocks of 256. */
+enum { AGLM_ACT_PEAK = 1023 };
+
+/* The largest sum of the magnitudes of 16 neighbours among 256 codes. */
+static inline int aglm_act_peak(const int8_t q[256])
+{
+    int peak = 0;
+    for (size_t run = 0; run < 256; run += 16) {
+        int sum = 0;
+        for (size_t i = run; i < run + 16; i++)
+            sum += abs(q[i]);
+        peak = sum > peak ? sum : peak;
+    }
+    return peak;
+}
+
+/* The scale for a block of 256 whose codes with scale s have this peak, above AGLM_ACT_PEAK:
+ * rounding 16 values moves their sum by at most 8 before and after, 8000 / peak + 8 + 1000
+ * together.
+ */
+static inline struct aglm_act_scale aglm_act_flatter(struct aglm_act_scale s, int peak)
+{
+    const float more = (float)peak / 1000.0f;
+    return (struct aglm_act_scale){s.scale * more, s.inverse / more};
 }
 
 #endif

@@ -71,22 +71,22 @@ static bool has(uint32_t flags, int isa)
     return ISAS[isa].built && (flags & ISAS[isa].flag) == ISAS[isa].flag;
 }
 
-static void fill(struct aglm_kernels *out, int isa)
+static void fill(struct aglm_kernels *out, int isa, bool ahead)
 {
     memset(out, 0, sizeof(*out));
     aglm_kernels_fill_c(out);
     aglm_kernels_fill_int8_c(out);
 #if HAVE_X86
     if (isa >= AVX2 && isa <= AVX512) {
-        aglm_kernels_fill_avx2(out);
+        aglm_kernels_fill_avx2(out, ahead);
         aglm_kernels_fill_int8_avx2(out);
     }
     if (isa == AVXVNNI) {
-        aglm_kernels_fill_avxvnni(out);
+        aglm_kernels_fill_avxvnni(out, ahead);
         aglm_kernels_fill_int8_avxvnni(out);
     }
     if (isa == AVX512) {
-        aglm_kernels_fill_avx512(out);
+        aglm_kernels_fill_avx512(out, ahead);
         aglm_kernels_fill_int8_avx512(out);
     }
 #endif
@@ -138,6 +138,6 @@ int aglm_kernels_select(struct aglm_kernels *out, const char *isa, uint32_t flag
                             "isa '%s': no such instruction set; choose " AGLM_ISA_NAMES, isa);
     if (!has(flags, want))
         return refuse(err, flags, want);
-    fill(out, want);
+    fill(out, want, flags & AGLM_ISA_AHEAD);
     return 0;
 }

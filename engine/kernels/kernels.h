@@ -29,7 +29,7 @@
  * shared by 256, the others by 32: aglm_act_block(type). */
 struct aglm_acts {
     const float *x;     /* [n, k] */
-    const int8_t *q;    /* [n, k], -127 … 127 */
+    const int8_t *q;    /* [n, k], -127 … 127; with scales for 256, 16 sum to 1023 at most */
     const float *scale; /* [n, k / 32], of 32 each (acts.h), or eight equal ones of 256 */
     const int16_t *sum; /* [n, k / 16]: sums of 16 neighbours of q, |sum| <= 2032 */
 };
@@ -119,12 +119,12 @@ bool aglm_kernels_is_name(const char *isa);
 size_t aglm_matmul_scratch(size_t k);
 
 /* One per instruction set: overrides slots. Never call what they enter without having checked the
- * CPU. */
+ * CPU. ahead: decode asks for weights before it reads them (AGLM_ISA_AHEAD). */
 void aglm_kernels_fill_c(struct aglm_kernels *k);
-void aglm_kernels_fill_avx2(struct aglm_kernels *k);
-void aglm_kernels_fill_avx512(struct aglm_kernels *k);
+void aglm_kernels_fill_avx2(struct aglm_kernels *k, bool ahead);
+void aglm_kernels_fill_avx512(struct aglm_kernels *k, bool ahead);
 /* The products of AVX-VNNI; overrides what avx2 filled. */
-void aglm_kernels_fill_avxvnni(struct aglm_kernels *k);
+void aglm_kernels_fill_avxvnni(struct aglm_kernels *k, bool ahead);
 /* Arm's, INT8's slots among them; dotprod and i8mm override what neon filled. */
 void aglm_kernels_fill_neon(struct aglm_kernels *k);
 void aglm_kernels_fill_dotprod(struct aglm_kernels *k);

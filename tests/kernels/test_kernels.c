@@ -4,6 +4,7 @@
  * Quantization, conversion, add, SiLU and GELU must be equal bit for bit; the norm within a
  * tolerance. Which tables there are: tables.h.
  */
+#include "engine/kernels/acts.h"
 #include "engine/kernels/kernels.h"
 #include "probes/isa.h"
 #include "tests/kernels/tables.h"
@@ -90,6 +91,34 @@ START_TEST(test_quantize_quarters)
         ck_assert(abs(q[i % 32]) <= 127);
         for (int j = 0; j < 32; j++)
             ck_assert(fabsf(x[j] - (float)q[j] * scale) <= scale * 0.50001f);
+    }
+}
+END_TEST
+
+/* Of a block of 256, 16 neighbours' codes never sum to more than AGLM_ACT_PEAK, whatever their
+ * shape; and where they would not, its largest value has the largest code. part: of 16 neighbours
+ * as large as the largest, in 1024ths. */
+START_TEST(test_quantize_peak)
+{
+    float x[256], scale[8];
+    int8_t q[256];
+    int16_t sum[16];
+    seed = 5;
+    for (int part = 0; part <= 1024; part++) {
+        for (int i = 0; i < 256; i++)
+            x[i] = i / 16 == part % 16 && i != 40 ? (float)part / 1024 : next_float() / 8;
+        for (int i = 0; i < 256; i += part % 3 + 1)
+            x[i] = -x[i];
+        x[40] = 1;
+        for (int t = -1; t < n_tables; t++) {
+            (t < 0 ? &reference : &tables[t].k)->quantize(q, scale, sum, x, 256, 256);
+            const int peak = aglm_act_peak(q);
+            ck_assert_msg(peak <= AGLM_ACT_PEAK, "%d of 1024: %d", part, peak);
+            ck_assert(peak >= 990 || scale[0] == 1.0f / 127.0f);
+            ck_assert(q[40] == 127 || part > 480);
+            for (int i = 0; i < 256; i++)
+                ck_assert(fabsf(x[i] - (float)q[i] * scale[0]) <= scale[0] * 0.5001f);
+        }
     }
 }
 END_TEST
@@ -282,6 +311,7 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, test_quantize, 0, 2);
     tcase_add_test(tc, test_quantize_quarters);
+    tcase_add_test(tc, test_quantize_peak);
     tcase_add_test(tc, test_quantize_least);
     tcase_add_loop_test(tc, test_elementwise_exact, 0, (int)(sizeof(LENGTHS) / sizeof(*LENGTHS)));
     tcase_add_test(tc, test_exp);

@@ -4,6 +4,7 @@
  *
  * Which tables there are: tables.h.
  */
+#include "engine/kernels/acts.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/pack.h"
 #include "probes/isa.h"
@@ -285,6 +286,19 @@ START_TEST(test_reference_is_the_dot_product)
 }
 END_TEST
 
+/* The largest activations of one sign. In blocks of 256 they sum to AGLM_ACT_PEAK. Returns their
+ * sum. */
+static int16_t extreme_run(int8_t q[16], bool positive, bool of_256)
+{
+    int sum = 0;
+    for (int i = 0; i < 16; i++) {
+        const int size = !of_256 ? 127 : i < 15 ? 64 : AGLM_ACT_PEAK - 15 * 64;
+        q[i] = (int8_t)(positive ? size : -size);
+        sum += q[i];
+    }
+    return (int16_t)sum;
+}
+
 /* The largest magnitudes there are: no 16-bit sum may saturate and no 32-bit one overflow. */
 START_TEST(test_extremes_do_not_saturate)
 {
@@ -296,10 +310,9 @@ START_TEST(test_extremes_do_not_saturate)
                 struct product p;
                 seed = 7;
                 product_init(&p, (size_t)_i + FIRST_QUANTIZED, K, 80, n_tokens, fill);
-                for (size_t i = 0; i < n_tokens * K; i++)
-                    p.q[i] = (int8_t)ACTIVATION[a][i / 16 % 2];
                 for (size_t i = 0; i < n_tokens * K / 16; i++)
-                    p.sum[i] = (int16_t)(16 * ACTIVATION[a][i % 2]);
+                    p.sum[i] = extreme_run(p.q + i * 16, ACTIVATION[a][i % 2] > 0,
+                                           aglm_act_block(p.type->type) == 256);
                 check_tables(&p, "extremes");
                 product_finish(&p);
             }

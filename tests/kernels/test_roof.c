@@ -96,7 +96,7 @@ END_TEST
 START_TEST(test_none_without_its_flag)
 {
     const struct aglm_roof_kernels *v[AGLM_ROOF_MAX_SETS];
-    const uint32_t flags = aglm_isa_detect();
+    const uint32_t flags = aglm_isa_detect() & ~AGLM_ISA_AHEAD; /* no instruction set */
     ck_assert_uint_eq(aglm_roof_sets(v, 0), 1);
     ck_assert_str_eq(v[0]->isa, "c");
     for (uint32_t bit = 1; bit; bit <<= 1)

@@ -18,10 +18,8 @@ static inline __m256i add_signed(__m256i sum, __m256i w, __m256i magnitude, __m2
     return _mm256_add_epi32(sum, widen_pairs(pairs));
 }
 
-static inline bool is_signed(const enum aglm_dtype type)
-{
-    return !VNNI && (type == AGLM_Q8_0 || type == AGLM_IQ4_NL);
-}
+/* Is a code a signed byte? A macro, because initializers need it. */
+#define IS_SIGNED(type) (!VNNI && ((type) == AGLM_Q8_0 || (type) == AGLM_IQ4_NL))
 
 static inline bool has_min(const enum aglm_dtype type)
 {
@@ -55,7 +53,7 @@ X86_INLINE __m256 read_scales(const uint8_t *scales, size_t at, const enum aglm_
 X86_INLINE __m256i dot_block(const uint8_t *values, const uint8_t *high, __m256i table,
                              const __m256i v[8], struct codes start, const enum aglm_dtype type)
 {
-    if (!is_signed(type)) {
+    if (!IS_SIGNED(type)) {
         struct codes sum = dot_codes(values, high, table, v, start, type);
         if (type == AGLM_Q5_1)
             return _mm256_add_epi32(widen_dot(sum.lo), widen_dot(sum.hi));
@@ -82,7 +80,7 @@ X86_INLINE __m256i dot_block(const uint8_t *values, const uint8_t *high, __m256i
 
 /* out: [16], of one panel; starts: see offset_starts. */
 X86_INLINE void blocks_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
-                             int32_t (*starts)[2], const enum aglm_dtype type)
+                             int32_t (*starts)[2], const enum aglm_dtype type, const bool ahead)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type);
     const __m256i table = table_for(type);
@@ -90,6 +88,8 @@ X86_INLINE void blocks_panel(float *out, const uint8_t *w, const struct aglm_act
     for (size_t b = 0; b < k / 32; b++) {
         const uint8_t *record = aglm_panel_record(w, &parts, b);
         const size_t i = b % parts.n_blocks;
+        if (ahead)
+            ask_for_part(record, parts.record, i, parts.n_blocks);
         const __m256 scale_x = _mm256_broadcast_ss(x->scale + b);
         const __m256i total = widen_pairs(spread(x->sum + b * 2));
         struct codes start = {0};
@@ -152,7 +152,7 @@ X86_INLINE void blocks_unpack(struct avx2_chunk *c, const uint8_t *panel, size_t
     for (size_t i = 0; i < n / 32; i++) {
         const uint8_t *record = aglm_panel_record(panel, &parts, k0 / 32 + i);
         const size_t b = (k0 / 32 + i) % parts.n_blocks;
-        if (is_signed(type))
+        if (IS_SIGNED(type))
             unpack_wide(c->bytes + i * 1024, record + parts.values + b * parts.block, table, type);
         else
             unpack_codes(c->bytes + i * 512, record + parts.values + b * parts.block,
@@ -215,7 +215,7 @@ X86_INLINE void blocks_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const un
     for (size_t i = 0; i < n / 32; i++) {
         const size_t at0 = t0 * blocks + k0 / 32 + i;
         __m256i sum[TILE][2];
-        if (is_signed(type))
+        if (IS_SIGNED(type))
             dot_wide(sum, c->bytes + i * 1024, c->acts + i * 32, tokens);
         else
             dot_unsigned(sum, c->bytes + i * 512, x->q + at0 * 32, k, type, tokens);
@@ -242,35 +242,23 @@ X86_INLINE void blocks_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const un
 
 /* ---- each type ---- */
 
-#define MATMUL_BLOCKS(NAME, TYPE)                                                                \
-    static void NAME##_unpack(struct avx2_chunk *c, const uint8_t *panel, size_t k, size_t k0,   \
-                              size_t n)                                                          \
-    {                                                                                            \
-        blocks_unpack(c, panel, k, k0, n, TYPE);                                                 \
-    }                                                                                            \
-    static void NAME##_tile(AVX2_TILE_ARGS)                                                      \
-    {                                                                                            \
-        blocks_tile(out, ld_out, c, x, k, k0, n, t0, TYPE, TILE);                                \
-    }                                                                                            \
-    static void NAME##_one(AVX2_TILE_ARGS)                                                       \
-    {                                                                                            \
-        blocks_tile(out, ld_out, c, x, k, k0, n, t0, TYPE, 1);                                   \
-    }                                                                                            \
-    static void NAME(X86_MATMUL_ARGS)                                                            \
-    {                                                                                            \
-        static const struct avx2_prefill type = {                                                \
-            !VNNI && ((TYPE) == AGLM_Q8_0 || (TYPE) == AGLM_IQ4_NL), NAME##_unpack, NAME##_tile, \
-            NAME##_one};                                                                         \
-        const size_t stride = aglm_panel_bytes(TYPE, k);                                         \
-        if (n_tokens != 1) {                                                                     \
-            aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, &type); \
-            return;                                                                              \
-        }                                                                                        \
-        if (code_offset(TYPE))                                                                   \
-            offset_starts(scratch, x, k, code_offset(TYPE));                                     \
-        for (size_t p = 0; p < n_panels; p++)                                                    \
-            blocks_panel(out + p * ROWS, w + p * stride, x, k, scratch, TYPE);                   \
+X86_INLINE void matmul_blocks(X86_MATMUL_ARGS, const struct avx2_prefill *prefill,
+                              const enum aglm_dtype type, const bool ahead)
+{
+    const size_t stride = aglm_panel_bytes(type, k);
+    if (n_tokens != 1) {
+        aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, prefill);
+        return;
     }
+    if (code_offset(type))
+        offset_starts(scratch, x, k, code_offset(type));
+    for (size_t p = 0; p < n_panels; p++)
+        blocks_panel(out + p * ROWS, w + p * stride, x, k, scratch, type, ahead);
+}
+
+#define MATMUL_BLOCKS(NAME, TYPE)                                         \
+    AVX2_PREFILL(NAME, TYPE, IS_SIGNED(TYPE), blocks_unpack, blocks_tile) \
+    X86_MATMUL(NAME, matmul_blocks, &NAME##_prefill, TYPE)
 
 MATMUL_BLOCKS(q4_0, AGLM_Q4_0)
 MATMUL_BLOCKS(q4_1, AGLM_Q4_1)
@@ -280,13 +268,13 @@ MATMUL_BLOCKS(q8_0, AGLM_Q8_0)
 MATMUL_BLOCKS(iq4_nl, AGLM_IQ4_NL)
 MATMUL_BLOCKS(mxfp4, AGLM_MXFP4)
 
-void AVX2_NAME(aglm_kernels_fill_blocks)(struct aglm_kernels *k)
+void AVX2_NAME(aglm_kernels_fill_blocks)(struct aglm_kernels *k, bool ahead)
 {
-    k->matmul[AGLM_Q4_0] = q4_0;
-    k->matmul[AGLM_Q4_1] = q4_1;
-    k->matmul[AGLM_Q5_0] = q5_0;
-    k->matmul[AGLM_Q5_1] = q5_1;
-    k->matmul[AGLM_Q8_0] = q8_0;
-    k->matmul[AGLM_IQ4_NL] = iq4_nl;
-    k->matmul[AGLM_MXFP4] = mxfp4;
+    k->matmul[AGLM_Q4_0] = ahead ? q4_0_ahead : q4_0;
+    k->matmul[AGLM_Q4_1] = ahead ? q4_1_ahead : q4_1;
+    k->matmul[AGLM_Q5_0] = ahead ? q5_0_ahead : q5_0;
+    k->matmul[AGLM_Q5_1] = ahead ? q5_1_ahead : q5_1;
+    k->matmul[AGLM_Q8_0] = ahead ? q8_0_ahead : q8_0;
+    k->matmul[AGLM_IQ4_NL] = ahead ? iq4_nl_ahead : iq4_nl;
+    k->matmul[AGLM_MXFP4] = ahead ? mxfp4_ahead : mxfp4;
 }

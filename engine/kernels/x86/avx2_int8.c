@@ -105,7 +105,7 @@ static void matmul_int8(X86_MATMUL_ARGS)
     const size_t stride = aglm_panel_bytes(AGLM_INT8, k);
     (void)scratch;
     if (n_tokens == 1) {
-        X86_STREAMS(int8_streams, out, w, stride, x, k)
+        X86_STREAMS(STREAMS, int8_streams, out, w, stride, x, k)
         return;
     }
     for (size_t p = 0; p < n_panels; p++) {

@@ -188,7 +188,7 @@ X86_INLINE __m256 close_super(__m256 acc, struct k_sums sums, const uint8_t *rec
 
 /* out: [16], of one panel; starts: see offset_starts. */
 X86_INLINE void k_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
-                        int32_t (*starts)[2], const enum aglm_dtype type)
+                        int32_t (*starts)[2], const enum aglm_dtype type, const bool ahead)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type);
     __m256 acc[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
@@ -207,6 +207,8 @@ X86_INLINE void k_panel(float *out, const uint8_t *w, const struct aglm_acts *x,
         X86_ROLLED
         for (size_t i = 0; i < 8; i++) {
             const size_t b = sb * 8 + i;
+            if (ahead)
+                ask_for_part(record, parts.record, i, 8);
             struct codes start = {0};
             if (code_offset(type))
                 start = (struct codes){spread(&starts[b][0]), spread(&starts[b][1])};
@@ -357,33 +359,23 @@ X86_INLINE void k_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const unsigne
 
 /* ---- each type ---- */
 
-#define MATMUL_K(NAME, TYPE)                                                                     \
-    static void NAME##_unpack(struct avx2_chunk *c, const uint8_t *panel, size_t k, size_t k0,   \
-                              size_t n)                                                          \
-    {                                                                                            \
-        k_unpack(c, panel, k, k0, n, TYPE);                                                      \
-    }                                                                                            \
-    static void NAME##_tile(AVX2_TILE_ARGS)                                                      \
-    {                                                                                            \
-        k_tile(out, ld_out, c, x, k, k0, n, t0, TYPE, TILE);                                     \
-    }                                                                                            \
-    static void NAME##_one(AVX2_TILE_ARGS)                                                       \
-    {                                                                                            \
-        k_tile(out, ld_out, c, x, k, k0, n, t0, TYPE, 1);                                        \
-    }                                                                                            \
-    static void NAME(X86_MATMUL_ARGS)                                                            \
-    {                                                                                            \
-        static const struct avx2_prefill type = {false, NAME##_unpack, NAME##_tile, NAME##_one}; \
-        const size_t stride = aglm_panel_bytes(TYPE, k);                                         \
-        if (n_tokens != 1) {                                                                     \
-            aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, &type); \
-            return;                                                                              \
-        }                                                                                        \
-        if (code_offset(TYPE))                                                                   \
-            offset_starts(scratch, x, k, code_offset(TYPE));                                     \
-        for (size_t p = 0; p < n_panels; p++)                                                    \
-            k_panel(out + p * ROWS, w + p * stride, x, k, scratch, TYPE);                        \
+X86_INLINE void matmul_k(X86_MATMUL_ARGS, const struct avx2_prefill *prefill,
+                         const enum aglm_dtype type, const bool ahead)
+{
+    const size_t stride = aglm_panel_bytes(type, k);
+    if (n_tokens != 1) {
+        aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, prefill);
+        return;
     }
+    if (code_offset(type))
+        offset_starts(scratch, x, k, code_offset(type));
+    for (size_t p = 0; p < n_panels; p++)
+        k_panel(out + p * ROWS, w + p * stride, x, k, scratch, type, ahead);
+}
+
+#define MATMUL_K(NAME, TYPE)                          \
+    AVX2_PREFILL(NAME, TYPE, false, k_unpack, k_tile) \
+    X86_MATMUL(NAME, matmul_k, &NAME##_prefill, TYPE)
 
 MATMUL_K(q2_k, AGLM_Q2_K)
 MATMUL_K(q3_k, AGLM_Q3_K)
@@ -391,11 +383,11 @@ MATMUL_K(q4_k, AGLM_Q4_K)
 MATMUL_K(q5_k, AGLM_Q5_K)
 MATMUL_K(q6_k, AGLM_Q6_K)
 
-void AVX2_NAME(aglm_kernels_fill_kquants)(struct aglm_kernels *k)
+void AVX2_NAME(aglm_kernels_fill_kquants)(struct aglm_kernels *k, bool ahead)
 {
-    k->matmul[AGLM_Q2_K] = q2_k;
-    k->matmul[AGLM_Q3_K] = q3_k;
-    k->matmul[AGLM_Q4_K] = q4_k;
-    k->matmul[AGLM_Q5_K] = q5_k;
-    k->matmul[AGLM_Q6_K] = q6_k;
+    k->matmul[AGLM_Q2_K] = ahead ? q2_k_ahead : q2_k;
+    k->matmul[AGLM_Q3_K] = ahead ? q3_k_ahead : q3_k;
+    k->matmul[AGLM_Q4_K] = ahead ? q4_k_ahead : q4_k;
+    k->matmul[AGLM_Q5_K] = ahead ? q5_k_ahead : q5_k;
+    k->matmul[AGLM_Q6_K] = ahead ? q6_k_ahead : q6_k;
 }

@@ -57,13 +57,18 @@ static inline __m256 widen(const uint8_t *w, size_t i, const enum float_kind kin
 
 X86_INLINE void float_streams(float *out, const uint8_t *w, size_t stride,
                               const struct aglm_acts *x, size_t k, const enum float_kind kind,
-                              const unsigned panels)
+                              const bool ahead, const unsigned panels)
 {
+    const size_t bytes = kind == KIND_F32 ? 64 : 32; /* of a column */
     __m256 acc[STREAMS][2];
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++)
         acc[p][0] = acc[p][1] = _mm256_setzero_ps();
     for (size_t i = 0; i < k; i++) {
+        if (ahead && i % 16 == 0)
+            X86_UNROLL
+        for (unsigned p = 0; p < panels; p++)
+            ask_for_floats(w + p * stride + i * bytes, 16 * bytes);
         __m256 v = _mm256_broadcast_ss(x->x + i);
         X86_UNROLL
         for (unsigned p = 0; p < panels; p++)
@@ -99,11 +104,15 @@ X86_INLINE void float_tile(float *out, size_t ld_out, const uint8_t *w, const st
             _mm256_storeu_ps(out + (t0 + t) * ld_out + h * 8, acc[t][h]);
 }
 
-X86_INLINE void matmul_float(X86_MATMUL_ARGS, size_t stride, const enum float_kind kind)
+X86_INLINE void matmul_float(X86_MATMUL_ARGS, size_t stride, const enum float_kind kind,
+                             const bool ahead)
 {
     (void)scratch;
     if (n_tokens == 1) {
-        X86_STREAMS(float_streams, out, w, stride, x, k, kind)
+        if (ahead)
+            X86_STREAMS(2, float_streams, out, w, stride, x, k, kind, true)
+        else
+            X86_STREAMS(STREAMS, float_streams, out, w, stride, x, k, kind, false)
         return;
     }
     for (size_t p = 0; p < n_panels; p++) {
@@ -111,32 +120,19 @@ X86_INLINE void matmul_float(X86_MATMUL_ARGS, size_t stride, const enum float_ki
     }
 }
 
-static void matmul_f32(X86_MATMUL_ARGS)
-{
-    matmul_float(out, ld_out, w, x, k, n_panels, n_tokens, scratch, k * 64, KIND_F32);
-}
+X86_MATMUL(f32, matmul_float, aglm_panel_bytes(AGLM_F32, k), KIND_F32)
+X86_MATMUL(f16, matmul_float, aglm_panel_bytes(AGLM_F16, k), KIND_F16)
+X86_MATMUL(bf16, matmul_float, aglm_panel_bytes(AGLM_BF16, k), KIND_BF16)
 
-static void matmul_f16(X86_MATMUL_ARGS)
-{
-    matmul_float(out, ld_out, w, x, k, n_panels, n_tokens, scratch, aglm_panel_bytes(AGLM_F16, k),
-                 KIND_F16);
-}
-
-static void matmul_bf16(X86_MATMUL_ARGS)
-{
-    matmul_float(out, ld_out, w, x, k, n_panels, n_tokens, scratch, aglm_panel_bytes(AGLM_BF16, k),
-                 KIND_BF16);
-}
-
-void AVX2_NAME(aglm_kernels_fill)(struct aglm_kernels *k)
+void AVX2_NAME(aglm_kernels_fill)(struct aglm_kernels *k, bool ahead)
 {
     k->isa = AVX2_ISA;
     k->pack = aglm_pack_panel_avx2;
-    k->matmul[AGLM_F32] = matmul_f32;
-    k->matmul[AGLM_F16] = matmul_f16;
-    k->matmul[AGLM_BF16] = matmul_bf16;
-    AVX2_NAME(aglm_kernels_fill_blocks)(k);
-    AVX2_NAME(aglm_kernels_fill_kquants)(k);
+    k->matmul[AGLM_F32] = ahead ? f32_ahead : f32;
+    k->matmul[AGLM_F16] = ahead ? f16_ahead : f16;
+    k->matmul[AGLM_BF16] = ahead ? bf16_ahead : bf16;
+    AVX2_NAME(aglm_kernels_fill_blocks)(k, ahead);
+    AVX2_NAME(aglm_kernels_fill_kquants)(k, ahead);
 #ifndef AGLM_VNNI
     aglm_kernels_fill_avx2_vector(k);
 #endif

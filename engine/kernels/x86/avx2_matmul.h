@@ -275,6 +275,24 @@ struct avx2_prefill {
 #define aglm_avx2_prefill AVX2_NAME(aglm_prefill)
 void aglm_avx2_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx2_prefill *type);
 
+/* The tiles of TYPE, which FN(args …, type, tokens) makes, and how it is unpacked. */
+#define AVX2_PREFILL(NAME, TYPE, IS_WIDE, UNPACK, FN)                                          \
+    static void NAME##_unpack(struct avx2_chunk *c, const uint8_t *panel, size_t k, size_t k0, \
+                              size_t n)                                                        \
+    {                                                                                          \
+        UNPACK(c, panel, k, k0, n, TYPE);                                                      \
+    }                                                                                          \
+    static void NAME##_tile(AVX2_TILE_ARGS)                                                    \
+    {                                                                                          \
+        FN(out, ld_out, c, x, k, k0, n, t0, TYPE, TILE);                                       \
+    }                                                                                          \
+    static void NAME##_one(AVX2_TILE_ARGS)                                                     \
+    {                                                                                          \
+        FN(out, ld_out, c, x, k, k0, n, t0, TYPE, 1);                                          \
+    }                                                                                          \
+    static const struct avx2_prefill NAME##_prefill = {IS_WIDE, NAME##_unpack, NAME##_tile,    \
+                                                       NAME##_one};
+
 /* A tile's sums so far: [tokens][2]. */
 X86_INLINE void load_tile(__m256 acc[TILE][2], const float *out, size_t ld_out, size_t k0,
                           const unsigned tokens)
@@ -295,7 +313,7 @@ X86_INLINE void store_tile(float *out, size_t ld_out, __m256 acc[TILE][2], const
         _mm256_storeu_ps(out + t * ld_out + h * 8, acc[t][h]);
 }
 
-void AVX2_NAME(aglm_kernels_fill_blocks)(struct aglm_kernels *k);
-void AVX2_NAME(aglm_kernels_fill_kquants)(struct aglm_kernels *k);
+void AVX2_NAME(aglm_kernels_fill_blocks)(struct aglm_kernels *k, bool ahead);
+void AVX2_NAME(aglm_kernels_fill_kquants)(struct aglm_kernels *k, bool ahead);
 
 #endif

@@ -110,7 +110,7 @@ static inline __m256i add_pairs(__m256i sum, __m256i a, __m256i b)
 }
 
 struct aglm_kernels;
-void AVX2_NAME(aglm_kernels_fill)(struct aglm_kernels *k);
+void AVX2_NAME(aglm_kernels_fill)(struct aglm_kernels *k, bool ahead);
 void AVX2_NAME(aglm_kernels_fill_int8)(struct aglm_kernels *k);
 
 #endif

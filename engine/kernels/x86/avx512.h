@@ -131,7 +131,7 @@ static inline __m512 _mm512_fnmadd_ps(__m512 a, __m512 b, __m512 c)
 
 #ifdef AGLM_SIMDE
 /* The emulated table lives beside the real one in a test. */
-void aglm_kernels_fill_avx512_emulated(struct aglm_kernels *k);
+void aglm_kernels_fill_avx512_emulated(struct aglm_kernels *k, bool ahead);
 #define aglm_kernels_fill_avx512 aglm_kernels_fill_avx512_emulated
 #define aglm_kernels_fill_avx512_blocks aglm_kernels_fill_avx512_blocks_emulated
 #define aglm_kernels_fill_avx512_kquants aglm_kernels_fill_avx512_kquants_emulated

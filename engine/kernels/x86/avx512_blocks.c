@@ -53,7 +53,7 @@ static inline __m512i sum_start(const int16_t *sums, const enum aglm_dtype type)
 
 /* out: [16], of one panel. */
 X86_INLINE void block_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
-                            const enum aglm_dtype type)
+                            const enum aglm_dtype type, const bool ahead)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type);
     const __m512i table = code_table(type);
@@ -65,6 +65,8 @@ X86_INLINE void block_panel(float *out, const uint8_t *w, const struct aglm_acts
         const size_t i = b % parts.n_blocks;
         const uint8_t *values = record + parts.values + i * parts.block;
         const uint8_t *high = record + parts.high + i * parts.block;
+        if (ahead && type != AGLM_Q8_0)
+            ask_for_part(record, parts.record, i, parts.n_blocks);
         __m512i lo = sum_start(x->sum + b * 2, type), hi = _mm512_setzero_si512();
         X86_UNROLL
         for (int c = 0; c < 4; c++) {
@@ -101,7 +103,7 @@ X86_INLINE void block_unpack(AVX512_UNPACK_ARGS, const enum aglm_dtype type)
         const uint8_t *record = aglm_panel_record(w, &parts, k0 / 32 + b);
         const size_t i = (k0 / 32 + b) % parts.n_blocks;
         unpack_block(c->bytes + b * 512, record + parts.values + i * parts.block,
-                     record + parts.high + i * parts.block, table, 0, type);
+                     record + parts.high + i * parts.block, table, type);
         store_quarters(c->d[b], block_scales(record + parts.scales, i, type));
         if (has_min(type))
             store_quarters(c->m[b], halves(record + parts.mins + i * ROWS * 2));
@@ -168,18 +170,20 @@ X86_INLINE __m512 accumulate_split(__m512 acc, __m512i sum, const float scale_w[
     return _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sum), acc);
 }
 
-/* Block b of the chunk, block `at` of each token's activations, `blocks` apart. */
+/* Block b of the chunk, block `at` of each token's activations, `blocks` apart; q: those of the
+ * chunk's columns. */
 X86_INLINE void add_block(__m512 acc[PAIR][TILE], const struct avx512_chunk *c, size_t b,
-                          const struct aglm_acts *x, size_t at, size_t blocks,
-                          int32_t start[TILE][CHUNK / 32], const struct tile_scales *scales,
-                          const enum aglm_dtype type, const unsigned panels, const unsigned tokens)
+                          const int8_t *const q[TILE], const struct aglm_acts *x, size_t at,
+                          size_t blocks, int32_t start[TILE][CHUNK / 32],
+                          const struct tile_scales *scales, const enum aglm_dtype type,
+                          const unsigned panels, const unsigned tokens)
 {
     __m512i sum[PAIR][TILE];
     X86_UNROLL
     for (unsigned t = 0; t < tokens; t++)
         sum[0][t] = sum[1][t] =
             code_offset(type) ? _mm512_set1_epi32(start[t][b]) : _mm512_setzero_si512();
-    dot_steps(sum, c, b * 512, x->q + at * 32, blocks * 32, 8, 0, panels, tokens);
+    dot_steps(sum, c, q, b * 32, 8, panels, tokens);
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++) {
         X86_UNROLL
@@ -203,6 +207,8 @@ X86_INLINE void block_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const u
     __m512 acc[PAIR][TILE];
     int32_t start[TILE][CHUNK / 32];
     struct tile_scales scales;
+    const int8_t *q[TILE];
+    token_pointers(q, x->q + t0 * k + k0, k, tokens);
     split_scales(&scales, x->scale + (t0 * k + k0) / 32, k / 32, n, tokens);
     if (code_offset(type))
         tile_starts(start, x->sum + (t0 * k + k0) / 16, k / 16, n, type, tokens);
@@ -213,7 +219,7 @@ X86_INLINE void block_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const u
         acc[p][t] = k0 ? _mm512_loadu_ps(out + (t0 + t) * ld_out + p * ROWS) : _mm512_setzero_ps();
     X86_ROLLED
     for (size_t b = 0; b < n / 32; b++)
-        add_block(acc, c, b, x, (t0 * k + k0) / 32 + b, k / 32, start, &scales, type, panels,
+        add_block(acc, c, b, q, x, (t0 * k + k0) / 32 + b, k / 32, start, &scales, type, panels,
                   tokens);
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++)
@@ -223,38 +229,35 @@ X86_INLINE void block_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const u
 }
 
 X86_INLINE void matmul_blocks(X86_MATMUL_ARGS, const struct avx512_prefill *prefill,
-                              const enum aglm_dtype type)
+                              const enum aglm_dtype type, const bool ahead)
 {
     const size_t stride = aglm_panel_bytes(type, k);
     if (n_tokens == 1)
         for (size_t p = 0; p < n_panels; p++)
-            block_panel(out + p * ROWS, w + p * stride, x, k, type);
+            block_panel(out + p * ROWS, w + p * stride, x, k, type, ahead);
     else
         aglm_avx512_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, prefill);
 }
 
-#define MATMUL_BLOCKS(NAME, TYPE)                                                                \
-    AVX512_PREFILL(NAME, TYPE, CHUNK, block_unpack, block_tile)                                  \
-    static void NAME(X86_MATMUL_ARGS)                                                            \
-    {                                                                                            \
-        matmul_blocks(out, ld_out, w, x, k, n_panels, n_tokens, scratch, &NAME##_prefill, TYPE); \
-    }
+#define MATMUL_BLOCKS(NAME, TYPE)                        \
+    AVX512_PREFILL(NAME, TYPE, block_unpack, block_tile) \
+    X86_MATMUL(NAME, matmul_blocks, &NAME##_prefill, TYPE)
 
-MATMUL_BLOCKS(matmul_q4_0, AGLM_Q4_0)
-MATMUL_BLOCKS(matmul_q4_1, AGLM_Q4_1)
-MATMUL_BLOCKS(matmul_q5_0, AGLM_Q5_0)
-MATMUL_BLOCKS(matmul_q5_1, AGLM_Q5_1)
-MATMUL_BLOCKS(matmul_q8_0, AGLM_Q8_0)
-MATMUL_BLOCKS(matmul_iq4_nl, AGLM_IQ4_NL)
-MATMUL_BLOCKS(matmul_mxfp4, AGLM_MXFP4)
+MATMUL_BLOCKS(q4_0, AGLM_Q4_0)
+MATMUL_BLOCKS(q4_1, AGLM_Q4_1)
+MATMUL_BLOCKS(q5_0, AGLM_Q5_0)
+MATMUL_BLOCKS(q5_1, AGLM_Q5_1)
+MATMUL_BLOCKS(q8_0, AGLM_Q8_0)
+MATMUL_BLOCKS(iq4_nl, AGLM_IQ4_NL)
+MATMUL_BLOCKS(mxfp4, AGLM_MXFP4)
 
-void aglm_kernels_fill_avx512_blocks(struct aglm_kernels *k)
+void aglm_kernels_fill_avx512_blocks(struct aglm_kernels *k, bool ahead)
 {
-    k->matmul[AGLM_Q4_0] = matmul_q4_0;
-    k->matmul[AGLM_Q4_1] = matmul_q4_1;
-    k->matmul[AGLM_Q5_0] = matmul_q5_0;
-    k->matmul[AGLM_Q5_1] = matmul_q5_1;
-    k->matmul[AGLM_Q8_0] = matmul_q8_0;
-    k->matmul[AGLM_IQ4_NL] = matmul_iq4_nl;
-    k->matmul[AGLM_MXFP4] = matmul_mxfp4;
+    k->matmul[AGLM_Q4_0] = ahead ? q4_0_ahead : q4_0;
+    k->matmul[AGLM_Q4_1] = ahead ? q4_1_ahead : q4_1;
+    k->matmul[AGLM_Q5_0] = ahead ? q5_0_ahead : q5_0;
+    k->matmul[AGLM_Q5_1] = ahead ? q5_1_ahead : q5_1;
+    k->matmul[AGLM_Q8_0] = ahead ? q8_0_ahead : q8_0;
+    k->matmul[AGLM_IQ4_NL] = ahead ? iq4_nl_ahead : iq4_nl;
+    k->matmul[AGLM_MXFP4] = ahead ? mxfp4_ahead : mxfp4;
 }

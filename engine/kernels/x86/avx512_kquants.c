@@ -16,27 +16,14 @@ static inline bool has_min(const enum aglm_dtype type)
     return type == AGLM_Q2_K || type == AGLM_Q4_K || type == AGLM_Q5_K;
 }
 
-/* Do the sums of a run fit in 16 bits? Of one token at most 16 * 4 * 127; lifted: 16 * 4 * 255.
- */
-static inline bool is_narrow(const enum aglm_dtype type)
-{
-    return type == AGLM_Q2_K || type == AGLM_Q3_K;
-}
-
 /* Q4_K and Q5_K have one scale and one min for a block, the others for each run of 16. */
 static inline bool by_block(const enum aglm_dtype type)
 {
     return type == AGLM_Q4_K || type == AGLM_Q5_K;
 }
 
-/* Steps of four columns that are summed before they are scaled. */
-static inline unsigned run_steps(const enum aglm_dtype type)
-{
-    return by_block(type) ? 8 : 4;
-}
-
-/* Scales of a block's two runs, one a lane (above 16 bits: 0 for narrow types, else the sign), and
- * where there are mins, for each row the pair of them that meets the sums of the activations. */
+/* Scales of a block's two runs, one a lane (its upper half is 0), and where there are mins, for
+ * each row the pair of them that meets the sums of the activations. */
 struct scales {
     __m512i run[2], less;
 };
@@ -77,8 +64,9 @@ X86_INLINE struct scales read_scales(const uint8_t *scales, unsigned b, const en
         r.less = pair_of(_mm512_srli_epi32(first, 4), _mm512_srli_epi32(second, 4));
     } else if (type == AGLM_Q6_K) {
         const uint8_t *at = scales + b * 2 * ROWS;
-        r.run[0] = _mm512_cvtepi8_epi32(load_quarter(at));
-        r.run[1] = _mm512_cvtepi8_epi32(load_quarter(at + ROWS));
+        const __m512i half = _mm512_set1_epi32(0xffff);
+        r.run[0] = _mm512_and_si512(_mm512_cvtepi8_epi32(load_quarter(at)), half);
+        r.run[1] = _mm512_and_si512(_mm512_cvtepi8_epi32(load_quarter(at + ROWS)), half);
         r.less = _mm512_setzero_si512();
     } else {
         __m512i six[2];
@@ -94,15 +82,6 @@ X86_INLINE struct scales read_scales(const uint8_t *scales, unsigned b, const en
         }
     }
     return r;
-}
-
-/* total + sum * scale */
-static inline __m512i scale_sum(__m512i total, __m512i sum, __m512i scale,
-                                const enum aglm_dtype type)
-{
-    if (is_narrow(type))
-        return _mm512_dpwssd_epi32(total, sum, scale);
-    return _mm512_add_epi32(total, _mm512_mullo_epi32(sum, scale));
 }
 
 /* The activations' sums as mins meet them: those of 16 as they are, or of 32. room: [8]. */
@@ -183,17 +162,15 @@ X86_INLINE __m512i add_block(__m512i total, const uint8_t *values, const uint8_t
         sum[0] = _mm512_dpbusd_epi32(sum[0], w.lo, spread(q + c * 4));
         sum[1] = _mm512_dpbusd_epi32(sum[1], w.hi, spread(q + c * 4 + 16));
     }
-    if (type == AGLM_Q4_K) /* 16 * 15 * 127 fits in 16 bits */
+    if (type == AGLM_Q4_K)
         return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(total, sum[0], run[0]),
                                    _mm512_srai_epi32(sum[1], 4), run[0]);
-    if (type == AGLM_Q5_K)
-        return scale_sum(total, _mm512_add_epi32(sum[0], sum[1]), run[0], type);
-    return scale_sum(scale_sum(total, sum[0], run[0], type), sum[1], run[1], type);
+    return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(total, sum[0], run[0]), sum[1], run[1]);
 }
 
 /* out: [16], of one panel; start: [k / 16], see lower(). */
 X86_INLINE void k_panel(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
-                        const int32_t *start, const enum aglm_dtype type)
+                        const int32_t *start, const enum aglm_dtype type, const bool ahead)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type);
     __m512 acc = _mm512_setzero_ps();
@@ -209,6 +186,8 @@ X86_INLINE void k_panel(float *out, const uint8_t *w, const struct aglm_acts *x,
         X86_UNROLL
         for (unsigned i = 0; i < 8; i++) {
             const size_t b = sb * 8 + i;
+            if (ahead)
+                ask_for_part(record, parts.record, i, 8);
             __m512i first[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
             struct scales s;
             if (by_block(type))
@@ -238,86 +217,99 @@ static inline void lower(int32_t *start, const int16_t *sums, size_t n, const in
         start[i] = -offset * sums[i];
 }
 
-/* ---- several tokens. A chunk is one super-block. ---- */
+/* ---- several tokens ---- */
 
-static inline unsigned lift_of(const enum aglm_dtype type)
+/* Steps of four columns whose sum fits in 16 bits: 16 or, of Q4_K's codes up to 15, 32 columns,
+ * because the magnitudes of 16 activations sum to at most AGLM_ACT_PEAK. */
+static inline unsigned run_steps(const enum aglm_dtype type)
 {
-    return has_min(type) ? 0 : 128;
+    return type == AGLM_Q4_K ? 8 : 4;
 }
 
-/* -128 * sum over runs of scale * sum of weights: what the lift adds, taken off. */
-X86_INLINE __m512i lift_start(const struct avx512_chunk *c, const enum aglm_dtype type)
+/* lo in the low half of each lane, hi in the high half. */
+static inline __m512i low_halves(__m512i lo, __m512i hi)
 {
-    const __m512i ones = _mm512_set1_epi8(1);
-    __m512i total = _mm512_setzero_si512();
-    for (unsigned run = 0; run < 16; run++) {
-        __m512i sum = _mm512_setzero_si512();
-        X86_UNROLL
-        for (unsigned s = 0; s < 4; s++)
-            sum = _mm512_dpbusd_epi32(sum, ones, load(c->bytes + (run * 4 + s) * 64));
-        total = scale_sum(total, sum, load(c->scale[run]), type);
+    return _mm512_mask_blend_epi16(0xaaaaaaaa, lo, _mm512_slli_epi32(hi, 16));
+}
+
+/* Super-block i of the chunk. */
+X86_INLINE void unpack_super(struct avx512_chunk *c, size_t i, const uint8_t *record,
+                             const enum aglm_dtype type)
+{
+    const struct aglm_panel_parts parts = aglm_panel_parts(type);
+    const __m512i zero = _mm512_setzero_si512();
+    struct scales before = {{zero, zero}, zero};
+    for (size_t b = 0; b < 8; b++) {
+        const struct scales s = read_scales(record + parts.scales, (unsigned)b, type);
+        unpack_block(c->bytes + (i * 8 + b) * 512, record + parts.values + b * parts.block,
+                     record + parts.high + b * parts.block, zero, type);
+        /* A run of Q4_K is a block: those of two make a pair. */
+        if (type != AGLM_Q4_K)
+            _mm512_storeu_si512(c->k.scale[i][b], low_halves(s.run[0], s.run[1]));
+        else if (b % 2)
+            _mm512_storeu_si512(c->k.scale[i][b / 2], low_halves(before.run[0], s.run[0]));
+        /* By blocks: the mins of a block lie in both halves. */
+        if (type == AGLM_Q2_K)
+            _mm512_storeu_si512(c->k.less[i][b], s.less);
+        else if (by_block(type) && b % 2)
+            _mm512_storeu_si512(c->k.less[i][b / 2], low_halves(before.less, s.less));
+        before = s;
     }
-    return _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(total, 7));
+    _mm512_storeu_ps(c->k.d[i], halves(record + parts.supers));
+    if (has_min(type))
+        _mm512_storeu_ps(c->k.m[i], halves(record + parts.mins));
 }
 
 X86_INLINE void k_unpack(AVX512_UNPACK_ARGS, const enum aglm_dtype type)
 {
     const struct aglm_panel_parts parts = aglm_panel_parts(type);
-    const uint8_t *record = aglm_panel_record(w, &parts, k0 / 32);
-    const unsigned runs = 8 / run_steps(type);
-    const __m512i zero = _mm512_setzero_si512();
-    (void)k, (void)n;
-    for (unsigned b = 0; b < 8; b++) {
-        const struct scales s = read_scales(record + parts.scales, b, type);
-        unpack_block(c->bytes + b * 512, record + parts.values + b * parts.block,
-                     record + parts.high + b * parts.block, zero, code_offset(type), type);
-        X86_UNROLL
-        for (unsigned r = 0; r < runs; r++)
-            _mm512_storeu_si512(c->scale[b * runs + r], s.run[r]);
-        /* By blocks: the mins of a block lie in both halves; those of two make a pair. */
-        if (type == AGLM_Q2_K)
-            _mm512_storeu_si512(c->less[b], s.less);
-        else if (by_block(type) && b % 2 == 0)
-            _mm512_storeu_si512(c->less[b / 2], s.less);
-        else if (by_block(type))
-            _mm512_storeu_si512(c->less[b / 2],
-                                _mm512_mask_blend_epi16(0xaaaaaaaa, load(c->less[b / 2]), s.less));
-    }
-    _mm512_storeu_ps(c->d[0][0], halves(record + parts.supers));
-    if (has_min(type))
-        _mm512_storeu_ps(c->m[0][0], halves(record + parts.mins));
-    else
-        _mm512_storeu_si512(c->start, lift_start(c, type));
+    (void)k;
+    for (size_t i = 0; i < n / 256; i++)
+        unpack_super(c, i, w + (k0 / 256 + i) * parts.record, type);
 }
 
-/* total += sum over runs of scale * dot product; q: of the first token, k apart. */
-X86_INLINE void k_totals(__m512i total[PAIR][TILE], const struct avx512_chunk *c, const int8_t *q,
-                         size_t k, const enum aglm_dtype type, const unsigned panels,
-                         const unsigned tokens)
+/* Where the sums of a tile's runs begin. sums: of the first token's columns, ld apart. */
+X86_INLINE void k_starts(int32_t start[TILE][16], const int16_t *sums, size_t ld,
+                         const enum aglm_dtype type, const unsigned tokens)
+{
+    X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++)
+        lower(start[t], sums + t * ld, 16, code_offset(type));
+}
+
+/* total += sum over runs of scale * dot product of super-block i, two runs at a time. */
+X86_INLINE void k_totals(__m512i total[PAIR][TILE], const struct avx512_chunk *c, size_t i,
+                         const int8_t *const q[TILE], int32_t start[TILE][16],
+                         const enum aglm_dtype type, const unsigned panels, const unsigned tokens)
 {
     const unsigned steps = run_steps(type);
     X86_ROLLED
-    for (unsigned run = 0; run < 64 / steps; run++) {
-        __m512i sum[PAIR][TILE];
+    for (unsigned pair = 0; pair < 32 / steps; pair++) {
+        __m512i sum[2][PAIR][TILE];
         X86_UNROLL
-        for (unsigned t = 0; t < tokens; t++)
-            sum[0][t] = sum[1][t] = _mm512_setzero_si512();
-        dot_steps(sum, c, run * steps * 64, q + run * steps * 4, k, steps, lift_of(type), panels,
-                  tokens);
-        X86_UNROLL
-        for (unsigned p = 0; p < panels; p++) {
-            const __m512i s = load(c[p].scale[run]);
+        for (unsigned h = 0; h < 2; h++) {
+            const unsigned run = pair * 2 + h;
             X86_UNROLL
             for (unsigned t = 0; t < tokens; t++)
-                total[p][t] = scale_sum(total[p][t], sum[p][t], s, type);
+                sum[h][0][t] = sum[h][1][t] =
+                    code_offset(type) ? _mm512_set1_epi32(start[t][run]) : _mm512_setzero_si512();
+            dot_steps(sum[h], c, q, i * 256 + run * steps * 4, steps, panels, tokens);
+        }
+        X86_UNROLL
+        for (unsigned p = 0; p < panels; p++) {
+            const __m512i s = load(c[p].k.scale[i][pair]);
+            X86_UNROLL
+            for (unsigned t = 0; t < tokens; t++)
+                total[p][t] =
+                    _mm512_dpwssd_epi32(total[p][t], low_halves(sum[0][p][t], sum[1][p][t]), s);
         }
     }
 }
 
-/* less = sum over pairs of mins times pairs of the activations' sums, ld apart. */
-X86_INLINE void k_less(__m512i less[PAIR][TILE], const struct avx512_chunk *c, const int16_t *sums,
-                       size_t ld, const enum aglm_dtype type, const unsigned panels,
-                       const unsigned tokens)
+/* less = sum over pairs of mins of super-block i times pairs of its activations' sums, ld apart. */
+X86_INLINE void k_less(__m512i less[PAIR][TILE], const struct avx512_chunk *c, size_t i,
+                       const int16_t *sums, size_t ld, const enum aglm_dtype type,
+                       const unsigned panels, const unsigned tokens)
 {
     const unsigned n = by_block(type) ? 4 : 8;
     int16_t room[TILE][8];
@@ -332,7 +324,7 @@ X86_INLINE void k_less(__m512i less[PAIR][TILE], const struct avx512_chunk *c, c
         __m512i factors[PAIR];
         X86_UNROLL
         for (unsigned p = 0; p < panels; p++)
-            factors[p] = load(c[p].less[b]);
+            factors[p] = load(c[p].k.less[i][b]);
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++) {
             const __m512i v = spread(at[t] + b * 2);
@@ -343,40 +335,63 @@ X86_INLINE void k_less(__m512i less[PAIR][TILE], const struct avx512_chunk *c, c
     }
 }
 
-/* One super-block. */
-X86_INLINE void k_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const unsigned panels,
-                       const unsigned tokens)
+/* Adds super-block i; scale: that of the first token's activations, ld apart. */
+X86_INLINE void k_close(__m512 acc[PAIR][TILE], const struct avx512_chunk *c, size_t i,
+                        __m512i total[PAIR][TILE], __m512i less[PAIR][TILE], const float *scale,
+                        size_t ld, const enum aglm_dtype type, const unsigned panels,
+                        const unsigned tokens)
 {
-    __m512i total[PAIR][TILE], less[PAIR][TILE];
-    (void)n;
-    X86_UNROLL
-    for (unsigned p = 0; p < panels; p++)
-        X86_UNROLL
-    for (unsigned t = 0; t < tokens; t++)
-        total[p][t] = has_min(type) ? _mm512_setzero_si512() : load(c[p].start);
-    k_totals(total, c, x->q + t0 * k + k0, k, type, panels, tokens);
-    if (has_min(type))
-        k_less(less, c, x->sum + (t0 * k + k0) / 16, k / 16, type, panels, tokens);
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++) {
-        const __m512 d = _mm512_loadu_ps(c[p].d[0][0]);
-        const __m512 m = has_min(type) ? _mm512_loadu_ps(c[p].m[0][0]) : d;
+        const __m512 d = _mm512_loadu_ps(c[p].k.d[i]);
+        const __m512 m = has_min(type) ? _mm512_loadu_ps(c[p].k.m[i]) : d;
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++) {
-            float *o = out + (t0 + t) * ld_out + p * ROWS;
-            const float scale_x = x->scale[((t0 + t) * k + k0) / 32];
-            __m512 acc = k0 ? _mm512_loadu_ps(o) : _mm512_setzero_ps();
-            acc = accumulate(acc, total[p][t], d, scale_x);
+            acc[p][t] = accumulate(acc[p][t], total[p][t], d, scale[t * ld]);
             if (has_min(type))
-                acc = _mm512_fnmadd_ps(_mm512_mul_ps(m, _mm512_set1_ps(scale_x)),
-                                       _mm512_cvtepi32_ps(less[p][t]), acc);
-            _mm512_storeu_ps(o, acc);
+                acc[p][t] = _mm512_fnmadd_ps(_mm512_mul_ps(m, _mm512_set1_ps(scale[t * ld])),
+                                             _mm512_cvtepi32_ps(less[p][t]), acc[p][t]);
         }
     }
 }
 
+X86_INLINE void k_tile(AVX512_TILE_ARGS, const enum aglm_dtype type, const unsigned panels,
+                       const unsigned tokens)
+{
+    __m512 acc[PAIR][TILE];
+    int32_t start[TILE][16];
+    const int8_t *q[TILE];
+    token_pointers(q, x->q + t0 * k + k0, k, tokens);
+    X86_UNROLL
+    for (unsigned p = 0; p < panels; p++)
+        X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++)
+        acc[p][t] = k0 ? _mm512_loadu_ps(out + (t0 + t) * ld_out + p * ROWS) : _mm512_setzero_ps();
+    X86_ROLLED
+    for (size_t i = 0; i < n / 256; i++) {
+        const size_t at = t0 * k + k0 + i * 256;
+        __m512i total[PAIR][TILE], less[PAIR][TILE];
+        X86_UNROLL
+        for (unsigned p = 0; p < panels; p++)
+            X86_UNROLL
+        for (unsigned t = 0; t < tokens; t++)
+            total[p][t] = _mm512_setzero_si512();
+        if (code_offset(type))
+            k_starts(start, x->sum + at / 16, k / 16, type, tokens);
+        k_totals(total, c, i, q, start, type, panels, tokens);
+        if (has_min(type))
+            k_less(less, c, i, x->sum + at / 16, k / 16, type, panels, tokens);
+        k_close(acc, c, i, total, less, x->scale + at / 32, k / 32, type, panels, tokens);
+    }
+    X86_UNROLL
+    for (unsigned p = 0; p < panels; p++)
+        X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++)
+        _mm512_storeu_ps(out + (t0 + t) * ld_out + p * ROWS, acc[p][t]);
+}
+
 X86_INLINE void matmul_k(X86_MATMUL_ARGS, const struct avx512_prefill *prefill,
-                         const enum aglm_dtype type)
+                         const enum aglm_dtype type, const bool ahead)
 {
     const size_t stride = aglm_panel_bytes(type, k);
     int32_t *start = scratch;
@@ -387,27 +402,24 @@ X86_INLINE void matmul_k(X86_MATMUL_ARGS, const struct avx512_prefill *prefill,
     if (code_offset(type))
         lower(start, x->sum, k / 16, code_offset(type));
     for (size_t p = 0; p < n_panels; p++)
-        k_panel(out + p * ROWS, w + p * stride, x, k, start, type);
+        k_panel(out + p * ROWS, w + p * stride, x, k, start, type, ahead);
 }
 
-#define MATMUL_K(NAME, TYPE)                                                                \
-    AVX512_PREFILL(NAME, TYPE, SUPER, k_unpack, k_tile)                                     \
-    static void NAME(X86_MATMUL_ARGS)                                                       \
-    {                                                                                       \
-        matmul_k(out, ld_out, w, x, k, n_panels, n_tokens, scratch, &NAME##_prefill, TYPE); \
-    }
+#define MATMUL_K(NAME, TYPE)                     \
+    AVX512_PREFILL(NAME, TYPE, k_unpack, k_tile) \
+    X86_MATMUL(NAME, matmul_k, &NAME##_prefill, TYPE)
 
-MATMUL_K(matmul_q2_k, AGLM_Q2_K)
-MATMUL_K(matmul_q3_k, AGLM_Q3_K)
-MATMUL_K(matmul_q4_k, AGLM_Q4_K)
-MATMUL_K(matmul_q5_k, AGLM_Q5_K)
-MATMUL_K(matmul_q6_k, AGLM_Q6_K)
+MATMUL_K(q2_k, AGLM_Q2_K)
+MATMUL_K(q3_k, AGLM_Q3_K)
+MATMUL_K(q4_k, AGLM_Q4_K)
+MATMUL_K(q5_k, AGLM_Q5_K)
+MATMUL_K(q6_k, AGLM_Q6_K)
 
-void aglm_kernels_fill_avx512_kquants(struct aglm_kernels *k)
+void aglm_kernels_fill_avx512_kquants(struct aglm_kernels *k, bool ahead)
 {
-    k->matmul[AGLM_Q2_K] = matmul_q2_k;
-    k->matmul[AGLM_Q3_K] = matmul_q3_k;
-    k->matmul[AGLM_Q4_K] = matmul_q4_k;
-    k->matmul[AGLM_Q5_K] = matmul_q5_k;
-    k->matmul[AGLM_Q6_K] = matmul_q6_k;
+    k->matmul[AGLM_Q2_K] = ahead ? q2_k_ahead : q2_k;
+    k->matmul[AGLM_Q3_K] = ahead ? q3_k_ahead : q3_k;
+    k->matmul[AGLM_Q4_K] = ahead ? q4_k_ahead : q4_k;
+    k->matmul[AGLM_Q5_K] = ahead ? q5_k_ahead : q5_k;
+    k->matmul[AGLM_Q6_K] = ahead ? q6_k_ahead : q6_k;
 }

@@ -41,6 +41,15 @@ static inline void ask_ahead(struct ahead *a, size_t share)
     }
 }
 
+/* Asks for what the next tile adds to, of which `tokens` are left: lines that lie far apart. Zen 5,
+ * Llama-3.2-1B Q4_0, one thread: 352 -> 366 tokens a second. */
+static inline void ask_for_outputs(const float *out, size_t ld_out, size_t panels, size_t tokens)
+{
+    for (size_t t = 0; t < TILE && t < tokens; t++)
+        for (size_t p = 0; p < panels; p++)
+            _mm_prefetch((const char *)(out + t * ld_out + p * ROWS), _MM_HINT_T0);
+}
+
 /* Four panels meet a tile's tokens, whose lines are then near, before the next tile. 2048 columns,
  * 512 tokens, one core of Zen 4, Gop/s of 468: two panels, chunks of 512 columns: Q4_0 338, Q8_0
  * 341, Q4_K 326; four panels: 353, 348, 335; four, of 1024: 361, 359, 334. With scales by ports of
@@ -54,14 +63,15 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
         const size_t panels = n_panels - p < 2 * PAIR ? n_panels - p : 2 * PAIR;
         const uint8_t *first = w + p * stride;
         float *o = out + p * ROWS;
-        for (size_t k0 = 0; k0 < k; k0 += type->columns) {
-            const size_t n = k - k0 < type->columns ? k - k0 : type->columns;
-            struct ahead ahead = next_chunk(first, stride, k, k0 + n, type->columns, panels);
+        for (size_t k0 = 0; k0 < k; k0 += CHUNK) {
+            const size_t n = k - k0 < CHUNK ? k - k0 : CHUNK;
+            struct ahead ahead = next_chunk(first, stride, k, k0 + n, CHUNK, panels);
             size_t t = 0;
             for (size_t i = 0; i < panels; i++)
                 type->unpack(&chunk[i], first + i * stride, k, k0, n);
             for (; t + TILE <= n_tokens; t += TILE) {
                 ask_ahead(&ahead, ahead.total / tiles + 64);
+                ask_for_outputs(o + (t + TILE) * ld_out, ld_out, panels, n_tokens - t - TILE);
                 tile_all(type, 0, panels, o, ld_out, chunk, x, k, k0, n, t);
             }
             for (; t + 2 <= n_tokens; t += 2)
@@ -91,13 +101,18 @@ static inline __m512 widen(const uint8_t *w, size_t i, const enum float_kind kin
 
 X86_INLINE void float_streams(float *out, const uint8_t *w, size_t stride,
                               const struct aglm_acts *x, size_t k, const enum float_kind kind,
-                              const unsigned panels)
+                              const bool ahead, const unsigned panels)
 {
+    const size_t bytes = kind == KIND_F32 ? 64 : 32; /* of a column */
     __m512 acc[STREAMS];
     X86_UNROLL
     for (unsigned p = 0; p < panels; p++)
         acc[p] = _mm512_setzero_ps();
     for (size_t i = 0; i < k; i++) {
+        if (ahead && i % 16 == 0)
+            X86_UNROLL
+        for (unsigned p = 0; p < panels; p++)
+            ask_for_floats(w + p * stride + i * bytes, 16 * bytes);
         __m512 v = _mm512_set1_ps(x->x[i]);
         X86_UNROLL
         for (unsigned p = 0; p < panels; p++)
@@ -169,10 +184,14 @@ X86_INLINE void float_tokens(float *out, size_t ld_out, const struct floats *c,
         float_tile(out, ld_out, c, x, k, k0, n, t, panels, 1);
 }
 
-X86_INLINE void matmul_float(X86_MATMUL_ARGS, size_t stride, const enum float_kind kind)
+X86_INLINE void matmul_float(X86_MATMUL_ARGS, size_t stride, const enum float_kind kind,
+                             const bool ahead)
 {
     if (n_tokens == 1) {
-        X86_STREAMS(float_streams, out, w, stride, x, k, kind)
+        if (ahead)
+            X86_STREAMS(2, float_streams, out, w, stride, x, k, kind, true)
+        else
+            X86_STREAMS(STREAMS, float_streams, out, w, stride, x, k, kind, false)
         return;
     }
     struct floats *c = scratch;
@@ -180,48 +199,34 @@ X86_INLINE void matmul_float(X86_MATMUL_ARGS, size_t stride, const enum float_ki
         panels = n_panels - p >= WIDE ? WIDE : n_panels - p >= 2 ? 2 : 1;
         for (size_t k0 = 0; k0 < k; k0 += FLOAT_CHUNK) {
             const size_t n = k - k0 < FLOAT_CHUNK ? k - k0 : FLOAT_CHUNK;
-            const struct ahead ahead =
+            const struct ahead next =
                 next_chunk(w + p * stride, stride, k, k0 + n, FLOAT_CHUNK, panels);
             for (size_t q = 0; q < panels; q++)
                 for (size_t i = 0; i < n; i++)
                     _mm512_store_ps(c[q].w[i], widen(w + (p + q) * stride, (k0 + i) * ROWS, kind));
             if (panels == WIDE)
-                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, ahead, WIDE);
+                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, next, WIDE);
             else if (panels == 2)
-                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, ahead, 2);
+                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, next, 2);
             else
-                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, ahead, 1);
+                float_tokens(out + p * ROWS, ld_out, c, x, k, k0, n, n_tokens, next, 1);
         }
     }
 }
 
-static void matmul_f32(X86_MATMUL_ARGS)
-{
-    matmul_float(out, ld_out, w, x, k, n_panels, n_tokens, scratch, aglm_panel_bytes(AGLM_F32, k),
-                 KIND_F32);
-}
+X86_MATMUL(f32, matmul_float, aglm_panel_bytes(AGLM_F32, k), KIND_F32)
+X86_MATMUL(f16, matmul_float, aglm_panel_bytes(AGLM_F16, k), KIND_F16)
+X86_MATMUL(bf16, matmul_float, aglm_panel_bytes(AGLM_BF16, k), KIND_BF16)
 
-static void matmul_f16(X86_MATMUL_ARGS)
-{
-    matmul_float(out, ld_out, w, x, k, n_panels, n_tokens, scratch, aglm_panel_bytes(AGLM_F16, k),
-                 KIND_F16);
-}
-
-static void matmul_bf16(X86_MATMUL_ARGS)
-{
-    matmul_float(out, ld_out, w, x, k, n_panels, n_tokens, scratch, aglm_panel_bytes(AGLM_BF16, k),
-                 KIND_BF16);
-}
-
-void aglm_kernels_fill_avx512(struct aglm_kernels *k)
+void aglm_kernels_fill_avx512(struct aglm_kernels *k, bool ahead)
 {
     k->isa = "avx512";
-    k->matmul[AGLM_F32] = matmul_f32;
-    k->matmul[AGLM_F16] = matmul_f16;
-    k->matmul[AGLM_BF16] = matmul_bf16;
+    k->matmul[AGLM_F32] = ahead ? f32_ahead : f32;
+    k->matmul[AGLM_F16] = ahead ? f16_ahead : f16;
+    k->matmul[AGLM_BF16] = ahead ? bf16_ahead : bf16;
 #ifndef AGLM_SIMDE
     k->attend = aglm_attend_avx512;
 #endif
-    aglm_kernels_fill_avx512_blocks(k);
-    aglm_kernels_fill_avx512_kquants(k);
+    aglm_kernels_fill_avx512_blocks(k, ahead);
+    aglm_kernels_fill_avx512_kquants(k, ahead);
 }

@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-enum { ROWS = AGLM_PANEL_ROWS, PAIR = 2, TILE = 6, CHUNK = 2048, SUPER = 256, QUARTERS = 4 };
+enum { ROWS = AGLM_PANEL_ROWS, PAIR = 2, TILE = 6, CHUNK = 2048, QUARTERS = 4 };
 
 static inline __m512i load(const void *p)
 {
@@ -151,14 +151,22 @@ static inline struct codes nibbles_in_place(const uint8_t *values, const int c)
 
 /* ---- prefill ---- */
 
-/* Some columns of a panel, unpacked. d and m are scales and mins; of types that share them by 32,
- * times each mantissa that a scale of activations can have (acts.h). */
+/* Some columns of a panel, unpacked, with scales d and mins m. */
 struct avx512_chunk {
     _Alignas(64) uint8_t bytes[CHUNK * ROWS]; /* [CHUNK / 4][64] */
-    int32_t scale[SUPER / 16][ROWS];          /* K types: a run's */
-    int16_t less[SUPER / 32][ROWS][2];        /* K types: mins, which meet the activations' sums */
-    int32_t start[ROWS];                      /* K types without mins: -128 * sum of the weights */
-    float d[CHUNK / 32][QUARTERS][ROWS], m[CHUNK / 32][QUARTERS][ROWS];
+    union {
+        /* Of types that share them by 32, times each mantissa that a scale of activations can have
+         * (acts.h). */
+        struct {
+            float d[CHUNK / 32][QUARTERS][ROWS], m[CHUNK / 32][QUARTERS][ROWS];
+        };
+        /* Of each super-block: its own; the small ones of two runs; mins as they meet the
+         * activations' sums. */
+        struct {
+            float d[CHUNK / 256][ROWS], m[CHUNK / 256][ROWS];
+            int16_t scale[CHUNK / 256][8][ROWS][2], less[CHUNK / 256][8][ROWS][2];
+        } k;
+    };
 };
 
 #define AVX512_UNPACK_ARGS struct avx512_chunk *c, const uint8_t *w, size_t k, size_t k0, size_t n
@@ -172,7 +180,6 @@ typedef void (*avx512_tile_fn)(AVX512_TILE_ARGS);
  * the product of one or two chunks (of neighbouring panels) to out for tokens t0 …; the first
  * columns start from 0. */
 struct avx512_prefill {
-    size_t columns; /* of a chunk: CHUNK, of K types SUPER */
     void (*unpack)(AVX512_UNPACK_ARGS);
     avx512_tile_fn tile[PAIR][3]; /* [panels - 1]: six tokens, two, one */
 };
@@ -185,7 +192,7 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
     {                                                              \
         FN(out, ld_out, c, x, k, k0, n, t0, TYPE, PANELS, TOKENS); \
     }
-#define AVX512_PREFILL(NAME, TYPE, COLUMNS, UNPACK, FN)   \
+#define AVX512_PREFILL(NAME, TYPE, UNPACK, FN)            \
     static void NAME##_unpack(AVX512_UNPACK_ARGS)         \
     {                                                     \
         UNPACK(c, w, k, k0, n, TYPE);                     \
@@ -197,49 +204,56 @@ void aglm_avx512_prefill(X86_MATMUL_ARGS, size_t stride, const struct avx512_pre
     AVX512_TILE(FN, NAME##_2x2, TYPE, PAIR, 2)            \
     AVX512_TILE(FN, NAME##_2x1, TYPE, PAIR, 1)            \
     static const struct avx512_prefill NAME##_prefill = { \
-        COLUMNS,                                          \
         NAME##_unpack,                                    \
         {{NAME##_1x6, NAME##_1x2, NAME##_1x1}, {NAME##_2x6, NAME##_2x2, NAME##_2x1}}};
 
-/* Codes of a block, less `lower`, as bytes [8][64]. */
+/* Codes of a block as bytes [8][64]. */
 X86_INLINE void unpack_block(uint8_t *bytes, const uint8_t *values, const uint8_t *high,
-                             __m512i table, const int lower, const enum aglm_dtype type)
+                             __m512i table, const enum aglm_dtype type)
 {
-    const __m512i less = _mm512_set1_epi8((char)lower);
     X86_UNROLL
     for (int c = 0; c < 4; c++) {
         const struct codes v = read_codes(values, high, table, c, type);
-        _mm512_storeu_si512(bytes + c * 64, _mm512_sub_epi8(v.lo, less));
-        _mm512_storeu_si512(bytes + c * 64 + 256, _mm512_sub_epi8(v.hi, less));
+        _mm512_storeu_si512(bytes + c * 64, v.lo);
+        _mm512_storeu_si512(bytes + c * 64 + 256, v.hi);
     }
 }
 
-/* Adds to sum[panel][token] the dot products of `steps` steps of bytes, from byte `at` of each
- * chunk, with the activations q of each token, k apart. Bytes are unsigned; or, with a lift of 128,
- * signed, and the activations are made unsigned by adding it. */
-X86_INLINE void dot_steps(__m512i sum[PAIR][TILE], const struct avx512_chunk *c, size_t at,
-                          const int8_t *q, size_t k, const unsigned steps, const unsigned lift,
+/* Where each token's activations are, k apart. Opaque, or GCC makes every address of a step a sum
+ * of its own, 48 of them before each tile, and spills them. */
+X86_INLINE void token_pointers(const int8_t *at[TILE], const int8_t *q, size_t k,
+                               const unsigned tokens)
+{
+    X86_UNROLL
+    for (unsigned t = 0; t < tokens; t++) {
+        at[t] = q + t * k;
+        __asm__ volatile("" : "+r"(at[t]));
+    }
+}
+
+/* Adds to sum[panel][token] the dot products of `steps` steps of bytes, from column `first` on of
+ * each chunk and of each token. */
+X86_INLINE void dot_steps(__m512i sum[PAIR][TILE], const struct avx512_chunk *c,
+                          const int8_t *const at[TILE], size_t first, const unsigned steps,
                           const unsigned panels, const unsigned tokens)
 {
-    const __m512i top = _mm512_set1_epi8((char)lift);
     X86_UNROLL
     for (unsigned s = 0; s < steps; s++) {
         __m512i w[PAIR];
         X86_UNROLL
         for (unsigned p = 0; p < panels; p++)
-            w[p] = load(c[p].bytes + at + s * 64);
+            w[p] = load(c[p].bytes + first * ROWS + s * 64);
         X86_UNROLL
         for (unsigned t = 0; t < tokens; t++) {
-            const __m512i v = spread(q + t * k + s * 4);
+            const __m512i v = spread(at[t] + first + s * 4);
             X86_UNROLL
             for (unsigned p = 0; p < panels; p++)
-                sum[p][t] = lift ? _mm512_dpbusd_epi32(sum[p][t], _mm512_xor_si512(v, top), w[p])
-                                 : _mm512_dpbusd_epi32(sum[p][t], w[p], v);
+                sum[p][t] = _mm512_dpbusd_epi32(sum[p][t], w[p], v);
         }
     }
 }
 
-void aglm_kernels_fill_avx512_blocks(struct aglm_kernels *k);
-void aglm_kernels_fill_avx512_kquants(struct aglm_kernels *k);
+void aglm_kernels_fill_avx512_blocks(struct aglm_kernels *k, bool ahead);
+void aglm_kernels_fill_avx512_kquants(struct aglm_kernels *k, bool ahead);
 
 #endif
