@@ -89,7 +89,7 @@ X86_INLINE void blocks_panel(float *out, const uint8_t *w, const struct aglm_act
         const uint8_t *record = aglm_panel_record(w, &parts, b);
         const size_t i = b % parts.n_blocks;
         if (ahead)
-            ask_for_part(record, parts.record, i, parts.n_blocks);
+            ask_ahead_of_part(record, parts.record, i, parts.n_blocks);
         const __m256 scale_x = _mm256_broadcast_ss(x->scale + b);
         const __m256i total = widen_pairs(spread(x->sum + b * 2));
         struct codes start = {0};

@@ -208,7 +208,7 @@ X86_INLINE void k_panel(float *out, const uint8_t *w, const struct aglm_acts *x,
         for (size_t i = 0; i < 8; i++) {
             const size_t b = sb * 8 + i;
             if (ahead)
-                ask_for_part(record, parts.record, i, 8);
+                ask_ahead_of_part(record, parts.record, i, 8);
             struct codes start = {0};
             if (code_offset(type))
                 start = (struct codes){spread(&starts[b][0]), spread(&starts[b][1])};

@@ -66,7 +66,7 @@ X86_INLINE void block_panel(float *out, const uint8_t *w, const struct aglm_acts
         const uint8_t *values = record + parts.values + i * parts.block;
         const uint8_t *high = record + parts.high + i * parts.block;
         if (ahead && type != AGLM_Q8_0)
-            ask_for_part(record, parts.record, i, parts.n_blocks);
+            ask_ahead_of_part(record, parts.record, i, parts.n_blocks);
         __m512i lo = sum_start(x->sum + b * 2, type), hi = _mm512_setzero_si512();
         X86_UNROLL
         for (int c = 0; c < 4; c++) {

@@ -187,7 +187,7 @@ X86_INLINE void k_panel(float *out, const uint8_t *w, const struct aglm_acts *x,
         for (unsigned i = 0; i < 8; i++) {
             const size_t b = sb * 8 + i;
             if (ahead)
-                ask_for_part(record, parts.record, i, 8);
+                ask_ahead_of_part(record, parts.record, i, 8);
             __m512i first[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
             struct scales s;
             if (by_block(type))

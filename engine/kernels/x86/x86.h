@@ -71,31 +71,27 @@
     }
 
 /* Where a processor does not itself ask far enough ahead for what decode reads (AGLM_ISA_AHEAD),
- * each record asks for the lines this many bytes further on. Zen 5, Llama-3.2-1B, tokens a second
- * before -> after with AVX-512: Q4_K_M 25.7 -> 38.7 (one thread), 44.3 -> 51 (two), Q4_0 37.8 ->
- * 42.3, 52 -> 55; 2048 and 6144 bytes: Q4_K_M 36.4 and 38.8 (one), 51 and 47.5 (two). Q8_0's are
- * read fast enough for the processor's own prefetcher: 26.5 -> 26.6. Zen 4 gets slower by a tenth
- * to a third. */
+ * kernels ask for the lines this many bytes further on. Zen 5, Llama-3.2-1B, tokens a second before
+ * -> after with AVX-512: Q4_K_M 25.7 -> 38.7 (one thread), 44.3 -> 51 (two), Q4_0 37.8 -> 42.3, 52
+ * -> 55; 2048 and 6144 bytes: Q4_K_M 36.4 and 38.8 (one), 51 and 47.5 (two). Q8_0's are read fast
+ * enough for the processor's own prefetcher: 26.5 -> 26.6. F16's kernel alone, in two
+ * streams: 31.5, 35, 36 and 34 GB/s of 40 with 2048, 3072, 4096 and 6144 bytes; in four streams
+ * 2048 are best, 34.7 GB/s. Zen 4 gets slower by a tenth to a third. */
 enum { X86_AHEAD = 4096 };
 
-/* Asks for part i of n of what lies X86_AHEAD bytes after a record. */
-X86_INLINE void ask_for_part(const uint8_t *record, size_t bytes, size_t i, size_t n)
-{
-    const uintptr_t at = (uintptr_t)record + X86_AHEAD;
-    X86_UNROLL
-    for (size_t line = bytes / 64 * i / n; line < bytes / 64 * (i + 1) / n; line++)
-        _mm_prefetch((const char *)(at + line * 64), _MM_HINT_T0);
-}
-
-/* Of float weights, which are read once and not worth a place in the second cache: F16 12.8 -> 14.6
- * (one thread), 24.9 -> 26.7 (two); into all caches 12.8, 4096 bytes ahead 13.6. Then two panels
- * at a time are enough to hide a multiply-add's latency: a kernel alone, GB/s, 8, 4 and 2 panels:
- * 28.5, 34.7, 36.1. */
-X86_INLINE void ask_for_floats(const uint8_t *w, size_t bytes)
+/* Asks for the bytes that lie X86_AHEAD after p. */
+X86_INLINE void ask_ahead_of(const uint8_t *p, size_t bytes)
 {
     X86_UNROLL
     for (size_t i = 0; i < bytes; i += 64)
-        _mm_prefetch((const char *)((uintptr_t)w + X86_AHEAD / 2 + i), _MM_HINT_NTA);
+        _mm_prefetch((const char *)((uintptr_t)p + X86_AHEAD + i), _MM_HINT_T0);
+}
+
+/* The same for part i of n of a record. */
+X86_INLINE void ask_ahead_of_part(const uint8_t *record, size_t bytes, size_t i, size_t n)
+{
+    const size_t from = bytes / 64 * i / n * 64, to = bytes / 64 * (i + 1) / n * 64;
+    ask_ahead_of(record + from, to - from);
 }
 
 /* The other half of the AVX2 table, from avx2_vector.c; AVX-512 keeps it. */
