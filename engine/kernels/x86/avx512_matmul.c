@@ -112,7 +112,7 @@ X86_INLINE void float_streams(float *out, const uint8_t *w, size_t stride,
         if (ahead && i % 16 == 0)
             X86_UNROLL
         for (unsigned p = 0; p < panels; p++)
-            ask_ahead_of(w + p * stride + i * bytes, 16 * bytes);
+            ask_ahead_of(w + p * stride + i * bytes, 16 * bytes, X86_AHEAD_OF_TWO);
         __m512 v = _mm512_set1_ps(x->x[i]);
         X86_UNROLL
         for (unsigned p = 0; p < panels; p++)

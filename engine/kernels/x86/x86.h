@@ -71,27 +71,33 @@
     }
 
 /* Where a processor does not itself ask far enough ahead for what decode reads (AGLM_ISA_AHEAD),
- * kernels ask for the lines this many bytes further on. Zen 5, Llama-3.2-1B, tokens a second before
- * -> after with AVX-512: Q4_K_M 25.7 -> 38.7 (one thread), 44.3 -> 51 (two), Q4_0 37.8 -> 42.3, 52
- * -> 55; 2048 and 6144 bytes: Q4_K_M 36.4 and 38.8 (one), 51 and 47.5 (two). Q8_0's are read fast
- * enough for the processor's own prefetcher: 26.5 -> 26.6. F16's kernel alone, in two
- * streams: 31.5, 35, 36 and 34 GB/s of 40 with 2048, 3072, 4096 and 6144 bytes; in four streams
- * 2048 are best, 34.7 GB/s. Zen 4 gets slower by a tenth to a third. */
-enum { X86_AHEAD = 4096 };
+ * kernels ask for the lines this many bytes further on; of float weights, which are read in two
+ * streams, of each. Zen 5, Llama-3.2-1B with AVX-512, tokens a second:
+ *
+ *                     not  2048  4096  6144  8192 bytes ahead
+ *   Q4_K_M one thread 25.7 36.4  40.4  43.2  44.0
+ *          two        44.3 51    62.6  66.1  66.2 (the first two while neighbours took more)
+ *   Q4_0   one thread 37.8 38.5  43.1  47.6  48.2
+ *          two        52          66.7  68.6  68.1
+ *   F16    one thread 12.8       14.6  13.9  13.4
+ *
+ * Q8_0's are read fast enough for the processor's own prefetcher: 26.5 -> 26.6. Zen 4 gets slower
+ * by a tenth to a third. */
+enum { X86_AHEAD = 6144, X86_AHEAD_OF_TWO = 4096 };
 
-/* Asks for the bytes that lie X86_AHEAD after p. */
-X86_INLINE void ask_ahead_of(const uint8_t *p, size_t bytes)
+/* Asks for the bytes that lie `ahead` after p. */
+X86_INLINE void ask_ahead_of(const uint8_t *p, size_t bytes, const size_t ahead)
 {
     X86_UNROLL
     for (size_t i = 0; i < bytes; i += 64)
-        _mm_prefetch((const char *)((uintptr_t)p + X86_AHEAD + i), _MM_HINT_T0);
+        _mm_prefetch((const char *)((uintptr_t)p + ahead + i), _MM_HINT_T0);
 }
 
 /* The same for part i of n of a record. */
 X86_INLINE void ask_ahead_of_part(const uint8_t *record, size_t bytes, size_t i, size_t n)
 {
     const size_t from = bytes / 64 * i / n * 64, to = bytes / 64 * (i + 1) / n * 64;
-    ask_ahead_of(record + from, to - from);
+    ask_ahead_of(record + from, to - from, X86_AHEAD);
 }
 
 /* The other half of the AVX2 table, from avx2_vector.c; AVX-512 keeps it. */
