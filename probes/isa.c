@@ -17,6 +17,8 @@ static bool all(uint32_t reg, uint32_t bits)
     return (reg & bits) == bits;
 }
 
+/* Families are base and extended, models as Linux puts them together; which models of family 1Ah
+ * are Zen 5 is from its arch/x86/kernel/cpu/amd.c. */
 static bool is_zen5(void)
 {
     uint32_t eax, ebx, ecx, edx;
@@ -24,7 +26,10 @@ static bool is_zen5(void)
         ecx != signature_AMD_ecx || edx != signature_AMD_edx ||
         !__get_cpuid(1, &eax, &ebx, &ecx, &edx))
         return false;
-    return (eax >> 8 & 0xf) + (eax >> 20 & 0xff) == 0x1a; /* base and extended family */
+    const uint32_t family = (eax >> 8 & 0xf) + (eax >> 20 & 0xff);
+    const uint32_t model = (eax >> 4 & 0xf) | (eax >> 12 & 0xf0);
+    return family == 0x1a &&
+           (model <= 0x2f || (model >= 0x40 && model <= 0x4f) || (model >= 0x60 && model <= 0x7f));
 }
 
 uint32_t aglm_isa_detect(void)

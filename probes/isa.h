@@ -15,7 +15,7 @@ enum aglm_isa_flag {
     AGLM_ISA_AVX512 = 1u << 1,  /* AVX-512 F, BW, VL, DQ and VNNI, ZMM state enabled */
     AGLM_ISA_AVXVNNI = 1u << 2, /* AVX2's and AVX-VNNI */
     AGLM_ISA_AHEAD = 1u << 3,   /* no instructions: decode is faster if it asks for weights before
-                                   it reads them, found by measuring: AMD family 1Ah (Zen 5) */
+                                   it reads them, found by measuring: Zen 5 */
     AGLM_ISA_NEON = 1u << 8,    /* aarch64: Advanced SIMD; 32-bit Arm: NEON with VFPv4 (FMA, F16) */
     AGLM_ISA_DOTPROD = 1u << 9, /* aarch64 only: NEON and the dot product instructions */
     AGLM_ISA_I8MM = 1u << 10,   /* aarch64 only: these and the int8 matrix multiplication */

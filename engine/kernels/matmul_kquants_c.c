@@ -6,8 +6,8 @@
  *     sum = sum over runs of scale * dot,    acc = fma(d * d_x, sum, acc)
  * and, where there are mins,
  *     sum = sum over runs of min * sum of the activations,    acc = fma(-(dmin * d_x), sum, acc).
- * The largest |sum| is 16 * 16 * 32 * 127 * 128 < 2^28. Every instruction set does the same, so
- * that the bits are the same.
+ * The largest |sum| is 16 * 32 * 1023 * 128 < 2^26 (AGLM_ACT_PEAK). Every instruction set does the
+ * same, so that the bits are the same.
  */
 #include "engine/kernels/pack.h"
 #include "engine/kernels/ref.h"

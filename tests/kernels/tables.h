@@ -2,7 +2,8 @@
  *
  * Beside what aglm_kernels_select gives: AVX-512's and AVX-VNNI's products under emulation (SIMDe),
  * on any x86, and AVX-VNNI's with AVX-512's form of its instructions where the CPU has that, each
- * over the reference. On x86 each is there twice: decode asks for weights ahead, or does not.
+ * over the reference. On x86 the real ones are there twice: decode asks for
+ * weights ahead, or does not; the others ask.
  */
 #ifndef AGLM_TESTS_KERNELS_TABLES_H
 #define AGLM_TESTS_KERNELS_TABLES_H

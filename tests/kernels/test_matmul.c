@@ -140,7 +140,7 @@ static void product_init(struct product *p, size_t t, size_t k, size_t n_rows, s
         const size_t token = i / k, block = i % k / 32;
         p->x[i] = next_float() * ldexpf(1 + (float)((block + token) % 4) * 0.25f, SIZE[token % 5]);
     }
-    /* The extremes too: a block of +-127 meets whatever the weights hold. */
+    /* The extremes too: a block of the largest codes meets whatever the weights hold. */
     for (size_t i = 0; i < 32 && i < k; i++)
         p->x[i] = i % 2 ? 2.0f : -2.0f;
     const size_t block = aglm_act_block(p->type->type);
@@ -286,13 +286,15 @@ START_TEST(test_reference_is_the_dot_product)
 }
 END_TEST
 
-/* The largest activations of one sign. In blocks of 256 they sum to AGLM_ACT_PEAK. Returns their
- * sum. */
-static int16_t extreme_run(int8_t q[16], bool positive, bool of_256)
+/* The largest activations of one sign. In blocks of 256 they sum to AGLM_ACT_PEAK: all about alike,
+ * or eight of them as large as can be, two of every four columns. Returns their sum. */
+static int16_t extreme_run(int8_t q[16], bool positive, bool of_256, bool pairs)
 {
     int sum = 0;
     for (int i = 0; i < 16; i++) {
-        const int size = !of_256 ? 127 : i < 15 ? 64 : AGLM_ACT_PEAK - 15 * 64;
+        const int alike = i < 15 ? 64 : AGLM_ACT_PEAK - 15 * 64;
+        const int paired = i % 4 < 2 ? 127 : i == 15 ? AGLM_ACT_PEAK - 8 * 127 : 0;
+        const int size = !of_256 ? 127 : pairs ? paired : alike;
         q[i] = (int8_t)(positive ? size : -size);
         sum += q[i];
     }
@@ -303,16 +305,16 @@ static int16_t extreme_run(int8_t q[16], bool positive, bool of_256)
 START_TEST(test_extremes_do_not_saturate)
 {
     enum { K = 512, TOKENS = 9 };
-    static const int ACTIVATION[][2] = {{127, 127}, {-127, -127}, {127, -127}};
+    static const int SIGNS[][2] = {{1, 1}, {-1, -1}, {1, -1}};
     for (enum fill fill = ANY_BITS; fill < N_FILLS; fill++)
-        for (size_t a = 0; a < 3; a++)
+        for (size_t a = 0; a < 6; a++)
             for (size_t n_tokens = 1; n_tokens <= TOKENS; n_tokens += TOKENS - 1) {
                 struct product p;
                 seed = 7;
                 product_init(&p, (size_t)_i + FIRST_QUANTIZED, K, 80, n_tokens, fill);
                 for (size_t i = 0; i < n_tokens * K / 16; i++)
-                    p.sum[i] = extreme_run(p.q + i * 16, ACTIVATION[a][i % 2] > 0,
-                                           aglm_act_block(p.type->type) == 256);
+                    p.sum[i] = extreme_run(p.q + i * 16, SIGNS[a % 3][i % 2] > 0,
+                                           aglm_act_block(p.type->type) == 256, a >= 3);
                 check_tables(&p, "extremes");
                 product_finish(&p);
             }

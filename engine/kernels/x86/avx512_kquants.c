@@ -1,13 +1,12 @@
 /* Matrix products with AVX-512 and VNNI for weights in super-blocks of 256: Q2_K Q3_K Q4_K Q5_K
  * Q6_K. Bit for bit equal to matmul_kquants_c.c.
  *
- * Sums of runs of 16 (Q4_K and Q5_K: blocks of 32), each times its small scale, add up to a 32-bit
- * total of the super-block; where the sums fit in 16 bits, vpdpwssd multiplies and adds at once.
+ * Sums of runs of 16 (Q4_K: 32 where there are several tokens), each times its small scale, add up
+ * to a 32-bit total of the super-block. They begin at minus the offset times the sum of their
+ * activations and end within 16 bits (AGLM_ACT_PEAK), so that vpdpwssd multiplies and adds at once:
+ * one run of one token; of several tokens two runs, whose sums are brought together in each lane.
  * Mins are pairs of 16-bit factors times pairs of the activations' sums: one vpdpwssd for two runs,
- * or two blocks. One token: the sums begin at minus the offset times those of the
- * activations, and Q4_K scales runs of 16 too. Several tokens: there the weights are the signed
- * side of vpdpbusd and the activations the unsigned one, lifted by 128, so that what is to come off
- * does not depend on the token.
+ * or two blocks.
  */
 #include "engine/kernels/x86/avx512_matmul.h"
 

@@ -5,9 +5,9 @@
  * unsigned by signed bytes and adds four products to a 32-bit lane, exactly; codes are unsigned,
  * and what they are too high by (code_offset) is taken off by way of the sums of the activations.
  * One token (decode) reads one panel after another, unpacked on the way. Several (prefill) go
- * through chunks of 2048 columns (K types: 256) of four panels, unpacked to a byte a code into what
- * the second cache holds, in tiles of two panels and six tokens: twelve sums, which share the loads
- * of weights and of activations.
+ * through chunks of 2048 columns of four panels, unpacked to a byte a code into what the second
+ * cache holds, in tiles of two panels and six tokens: twelve sums, which share the loads of weights
+ * and of activations (K types: twice twelve, half of them in memory).
  */
 #ifndef AGLM_ENGINE_KERNELS_X86_AVX512_MATMUL_H
 #define AGLM_ENGINE_KERNELS_X86_AVX512_MATMUL_H
