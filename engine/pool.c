@@ -45,6 +45,7 @@ struct aglm_pool {
     _Alignas(LINE) atomic_uint phase, waiting;  /* of the barrier */
     _Alignas(LINE) atomic_uint arrived;
     _Alignas(LINE) atomic_size_t next;
+    atomic_size_t from[MAX_THREADS]; /* pieces taken from each thread's part of a step */
 };
 
 static void relax(void)
@@ -93,6 +94,13 @@ bool aglm_pool_last(struct aglm_pool *pool)
     return false;
 }
 
+static void begin_step(struct aglm_pool *pool)
+{
+    for (unsigned i = 0; i < pool->n; i++)
+        atomic_store_explicit(&pool->from[i], 0, memory_order_relaxed);
+    atomic_store(&pool->next, 0);
+}
+
 bool aglm_pool_others_wait(struct aglm_pool *pool)
 {
     return atomic_load(&pool->arrived) + 1 == pool->n;
@@ -101,7 +109,7 @@ bool aglm_pool_others_wait(struct aglm_pool *pool)
 void aglm_pool_release(struct aglm_pool *pool)
 {
     atomic_store(&pool->arrived, 0);
-    atomic_store(&pool->next, 0);
+    begin_step(pool);
     change(&pool->phase, &pool->waiting);
 }
 
@@ -315,7 +323,7 @@ void aglm_pool_run(struct aglm_pool *pool, aglm_pool_fn fn, void *ctx)
     pool->fn = fn;
     pool->ctx = ctx;
     learn(pool);
-    atomic_store(&pool->next, 0);
+    begin_step(pool);
     if (pool->n > 1)
         change(&pool->epoch, &pool->sleepers);
     fn(ctx, 0, pool->n);
@@ -332,9 +340,17 @@ size_t aglm_pool_take(struct aglm_pool *pool, unsigned ith, size_t n)
     struct worker *w = &pool->workers[ith];
     if (atomic_load_explicit(&pool->next, memory_order_relaxed) + w->left_out >= n)
         return n;
-    const size_t i = aglm_pool_next(pool);
-    w->taken += i < n;
-    return i < n ? i : n;
+    if (aglm_pool_next(pool) >= n)
+        return n;
+    w->taken++;
+    /* One of n pieces is granted, so that in some part there is one left. */
+    for (unsigned whose = ith;; whose = (whose + 1) % pool->n) {
+        const size_t first = n * whose / pool->n, end = n * (whose + 1) / pool->n;
+        const size_t i =
+            first + atomic_fetch_add_explicit(&pool->from[whose], 1, memory_order_relaxed);
+        if (i < end)
+            return i;
+    }
 }
 
 /* "0-3,6" of a set, into buf; returns the length that it has or would have. */

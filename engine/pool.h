@@ -45,9 +45,10 @@ void aglm_pool_release(struct aglm_pool *pool);
 bool aglm_pool_others_wait(struct aglm_pool *pool);
 /* A shared counter, 0 at the start of each run and after each barrier: the next piece of work. */
 size_t aglm_pool_next(struct aglm_pool *pool);
-/* The same for n pieces of equal size, n when there is none left for thread ith. Threads that took
- * few pieces in the last run leave the last ones of a step to faster threads, which finish them
- * sooner. */
+/* The same for n pieces of equal size, n when there is none left for thread ith. Each thread has a
+ * part of neighbouring pieces and takes others' when it has done its own, so that threads read far
+ * from each other. Threads that took few pieces in the last run leave the last ones of a step to
+ * faster threads, which finish them sooner. */
 size_t aglm_pool_take(struct aglm_pool *pool, unsigned ith, size_t n);
 /* How many last pieces each of n threads leaves to the others, if it took so many in the same time:
  * as many as they would finish before it had finished one. 0 for the fastest. */

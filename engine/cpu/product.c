@@ -118,6 +118,8 @@ static void walk(const struct aglm_cpu_run *r, const struct span *spans, unsigne
     for (unsigned i = 0; i < n_spans; i++)
         total += chunks(&spans[i]);
     for (size_t i = 0, c; (c = aglm_pool_take(r->s->pool, r->ith, total)) < total;) {
+        if (c < before) /* another thread's part */
+            i = 0, before = 0;
         while (c >= before + chunks(&spans[i]))
             before += chunks(&spans[i++]);
         const size_t at = (c - before) * CHUNK, left = spans[i].n - at;
