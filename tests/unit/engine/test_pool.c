@@ -156,6 +156,31 @@ START_TEST(test_pool_slow_thread_leaves_the_last_pieces)
 }
 END_TEST
 
+/* Each thread begins with its own part of neighbouring pieces and goes on with the others': every
+ * piece once, in each step. One thread asks for all of them, in an order that is known. */
+static void take_as_all(void *ctx, unsigned ith, unsigned n_threads)
+{
+    static const size_t EXPECTED[] = {0, 3, 6, 7, 8, 9, 1, 2, 4, 5};
+    enum { N = sizeof(EXPECTED) / sizeof(*EXPECTED) };
+    struct aglm_pool *pool = ctx;
+    for (int step = 0; step < 2; step++) {
+        for (size_t i = 0; ith == 0 && i <= N; i++) {
+            const size_t got = aglm_pool_take(pool, i < n_threads ? (unsigned)i : 2, N);
+            ck_assert_uint_eq(got, i < N ? EXPECTED[i] : N);
+        }
+        aglm_pool_barrier(pool);
+    }
+}
+
+START_TEST(test_pool_parts)
+{
+    struct aglm_pool *pool = NULL;
+    ck_assert_int_eq(aglm_pool_create(&pool, 3, NULL, 0, false, &err), 0);
+    aglm_pool_run(pool, take_as_all, pool);
+    aglm_pool_destroy(&pool);
+}
+END_TEST
+
 /* ---- sleep ---- */
 
 struct sleepers {
@@ -275,6 +300,7 @@ int main(void)
     tcase_add_loop_test(pool, test_pool_last_works_before_the_others_go_on, 1, 6);
     tcase_add_test(pool, test_pool_leaves_out_by_speed);
     tcase_add_test(pool, test_pool_slow_thread_leaves_the_last_pieces);
+    tcase_add_test(pool, test_pool_parts);
     tcase_add_loop_test(pool, test_pool_idle_sleeps, 2, 6);
     tcase_add_test(pool, test_pool_fits_threads_to_cpus);
     tcase_add_loop_test(pool, test_pool_pins_and_puts_back, 0, 2);
