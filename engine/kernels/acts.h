@@ -74,4 +74,29 @@ static inline struct aglm_act_scale aglm_act_flatter(struct aglm_act_scale s, in
     return (struct aglm_act_scale){s.scale * more, s.inverse / more};
 }
 
+/* What an instruction set has of its own: the largest magnitude of n values as bits, and 32 codes
+ * with the sums of their halves. */
+typedef uint32_t (*aglm_act_max_fn)(const float *x, size_t n);
+typedef void (*aglm_act_codes_fn)(int8_t *q, int16_t *sum, const float *x, struct aglm_act_scale s);
+
+/* `quantize` of kernels.h, from these two. */
+static inline void aglm_act_quantize(int8_t *q, float *scale, int16_t *sum, const float *x,
+                                     size_t n, size_t block, aglm_act_max_fn max,
+                                     aglm_act_codes_fn codes)
+{
+    for (size_t i = 0; i < n; i += block) {
+        struct aglm_act_scale s = aglm_act_scale(max(x + i, block), block);
+        for (size_t j = i; j < i + block; j += 32)
+            codes(q + j, sum + j / 16, x + j, s);
+        const int peak = block == 256 ? aglm_act_peak(q + i) : 0;
+        if (peak > AGLM_ACT_PEAK) {
+            s = aglm_act_flatter(s, peak);
+            for (size_t j = i; j < i + block; j += 32)
+                codes(q + j, sum + j / 16, x + j, s);
+        }
+        for (size_t j = i; j < i + block; j += 32)
+            scale[j / 32] = s.scale;
+    }
+}
+
 #endif

@@ -60,27 +60,10 @@ static void quantize_32(int8_t *q, int16_t *sum, const float *x, struct aglm_act
     }
 }
 
-static void quantize_block(int8_t *q, int16_t *sum, const float *x, size_t block,
-                           struct aglm_act_scale s)
-{
-    for (size_t i = 0; i < block; i += 32)
-        quantize_32(q + i, sum + i / 16, x + i, s);
-}
-
 static void quantize_c(int8_t *q, float *scale, int16_t *sum, const float *x, size_t n,
                        size_t block)
 {
-    for (size_t i = 0; i < n; i += block) {
-        struct aglm_act_scale s = aglm_act_scale(max_bits(x + i, block), block);
-        quantize_block(q + i, sum + i / 16, x + i, block, s);
-        const int peak = block == 256 ? aglm_act_peak(q + i) : 0;
-        if (peak > AGLM_ACT_PEAK) {
-            s = aglm_act_flatter(s, peak);
-            quantize_block(q + i, sum + i / 16, x + i, block, s);
-        }
-        for (size_t j = i; j < i + block; j += 32)
-            scale[j / 32] = s.scale;
-    }
+    aglm_act_quantize(q, scale, sum, x, n, block, max_bits, quantize_32);
 }
 
 static void rmsnorm_c(float *out, const float *x, const float *w, float eps, size_t n)

@@ -39,26 +39,9 @@ static void quantize_32(int8_t *q, int16_t *sum, const float *x, struct aglm_act
     }
 }
 
-static void quantize_block(int8_t *q, int16_t *sum, const float *x, size_t block,
-                           struct aglm_act_scale s)
-{
-    for (size_t i = 0; i < block; i += 32)
-        quantize_32(q + i, sum + i / 16, x + i, s);
-}
-
 static void quantize(int8_t *q, float *scale, int16_t *sum, const float *x, size_t n, size_t block)
 {
-    for (size_t i = 0; i < n; i += block) {
-        struct aglm_act_scale s = aglm_act_scale(max_magnitude(x + i, block), block);
-        quantize_block(q + i, sum + i / 16, x + i, block, s);
-        const int peak = block == 256 ? aglm_act_peak(q + i) : 0;
-        if (peak > AGLM_ACT_PEAK) {
-            s = aglm_act_flatter(s, peak);
-            quantize_block(q + i, sum + i / 16, x + i, block, s);
-        }
-        for (size_t j = i; j < i + block; j += 32)
-            scale[j / 32] = s.scale;
-    }
+    aglm_act_quantize(q, scale, sum, x, n, block, max_magnitude, quantize_32);
 }
 
 static int32x4_t round_4(const float *x, f4 scale)

@@ -242,23 +242,9 @@ X86_INLINE void blocks_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const un
 
 /* ---- each type ---- */
 
-X86_INLINE void matmul_blocks(X86_MATMUL_ARGS, const struct avx2_prefill *prefill,
-                              const enum aglm_dtype type, const bool ahead)
-{
-    const size_t stride = aglm_panel_bytes(type, k);
-    if (n_tokens != 1) {
-        aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, prefill);
-        return;
-    }
-    if (code_offset(type))
-        offset_starts(scratch, x, k, code_offset(type));
-    for (size_t p = 0; p < n_panels; p++)
-        blocks_panel(out + p * ROWS, w + p * stride, x, k, scratch, type, ahead);
-}
-
 #define MATMUL_BLOCKS(NAME, TYPE)                                         \
     AVX2_PREFILL(NAME, TYPE, IS_SIGNED(TYPE), blocks_unpack, blocks_tile) \
-    X86_MATMUL(NAME, matmul_blocks, &NAME##_prefill, TYPE)
+    X86_MATMUL(NAME, matmul_quantized, &NAME##_prefill, blocks_panel, TYPE)
 
 MATMUL_BLOCKS(q4_0, AGLM_Q4_0)
 MATMUL_BLOCKS(q4_1, AGLM_Q4_1)

@@ -359,23 +359,9 @@ X86_INLINE void k_tile(AVX2_TILE_ARGS, const enum aglm_dtype type, const unsigne
 
 /* ---- each type ---- */
 
-X86_INLINE void matmul_k(X86_MATMUL_ARGS, const struct avx2_prefill *prefill,
-                         const enum aglm_dtype type, const bool ahead)
-{
-    const size_t stride = aglm_panel_bytes(type, k);
-    if (n_tokens != 1) {
-        aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, prefill);
-        return;
-    }
-    if (code_offset(type))
-        offset_starts(scratch, x, k, code_offset(type));
-    for (size_t p = 0; p < n_panels; p++)
-        k_panel(out + p * ROWS, w + p * stride, x, k, scratch, type, ahead);
-}
-
 #define MATMUL_K(NAME, TYPE)                          \
     AVX2_PREFILL(NAME, TYPE, false, k_unpack, k_tile) \
-    X86_MATMUL(NAME, matmul_k, &NAME##_prefill, TYPE)
+    X86_MATMUL(NAME, matmul_quantized, &NAME##_prefill, k_panel, TYPE)
 
 MATMUL_K(q2_k, AGLM_Q2_K)
 MATMUL_K(q3_k, AGLM_Q3_K)

@@ -313,6 +313,24 @@ X86_INLINE void store_tile(float *out, size_t ld_out, __m256 acc[TILE][2], const
         _mm256_storeu_ps(out + t * ld_out + h * 8, acc[t][h]);
 }
 
+/* One token of one panel: out: [16]; starts: see offset_starts. */
+typedef void (*avx2_panel_fn)(float *out, const uint8_t *w, const struct aglm_acts *x, size_t k,
+                              int32_t (*starts)[2], const enum aglm_dtype type, const bool ahead);
+
+X86_INLINE void matmul_quantized(X86_MATMUL_ARGS, const struct avx2_prefill *prefill,
+                                 avx2_panel_fn panel, const enum aglm_dtype type, const bool ahead)
+{
+    const size_t stride = aglm_panel_bytes(type, k);
+    if (n_tokens != 1) {
+        aglm_avx2_prefill(out, ld_out, w, x, k, n_panels, n_tokens, scratch, stride, prefill);
+        return;
+    }
+    if (code_offset(type))
+        offset_starts(scratch, x, k, code_offset(type));
+    for (size_t p = 0; p < n_panels; p++)
+        panel(out + p * ROWS, w + p * stride, x, k, scratch, type, ahead);
+}
+
 void AVX2_NAME(aglm_kernels_fill_blocks)(struct aglm_kernels *k, bool ahead);
 void AVX2_NAME(aglm_kernels_fill_kquants)(struct aglm_kernels *k, bool ahead);
 
